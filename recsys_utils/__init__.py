@@ -1,0 +1,1 @@
+"""Helpers of the Two Towers course: data, splits, metrics, user vectors, tables, nearest neighbours."""

@@ -1,0 +1,10 @@
+"""The names of the columns that every frame in the course uses."""
+
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+RATING = "rating"
+TIMESTAMP = "timestamp"
+
+TITLE = "title"
+YEAR = "year"
+GENRES = "genres"
