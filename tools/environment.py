@@ -1,0 +1,63 @@
+"""Make .venv from requirements.lock, unless it is there and made from this lock.
+
+The only file here that runs on the reader's own Python, so it must parse on an old one to say so.
+"""
+
+import sys
+
+if not (3, 11) <= sys.version_info[:2] < (3, 14):
+    sys.exit(
+        "Two Towers needs Python 3.11, 3.12 or 3.13, and %s is Python %d.%d. "  # noqa: UP031
+        "Install one of them, or name it: make run PYTHON=python3.12"
+        % (sys.executable, sys.version_info[0], sys.version_info[1])
+    )
+
+import hashlib
+import os
+import subprocess
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "made-from"  # written last, so that a half-made environment is stale
+
+
+def wanted() -> str:
+    """Describe the environment that this lock, this Python and this folder ask for."""
+    lock = hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest()
+    return f"{lock} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
+
+
+def pip_install(*arguments: str, packages: int) -> None:
+    """Run pip, showing one line that counts packages instead of pip's own hundreds."""
+    command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log, collected = [], 0
+    for line in process.stdout:
+        log.append(line)
+        if line.startswith("Collecting"):
+            collected += 1
+            print(f"\r  {collected:3} of {packages} downloaded  {line.split()[1]:<50.50}", end="", flush=True)
+        elif line.startswith("Installing collected"):
+            print(f"\r  {collected:3} of {packages} downloaded, now unpacking{'':40}", end="", flush=True)
+    print()
+    if process.wait():
+        sys.exit("pip could not install requirements.lock; its last lines:\n" + "".join(log[-20:]))
+
+
+def main() -> None:
+    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted():
+        return
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    packages = sum("==" in line for line in lock.splitlines())
+    print("Making .venv from requirements.lock: about 700 MB to download, 2.6 GB on disk, once.", flush=True)
+    venv.create(VENV, clear=True, with_pip=True)
+    pip_install("--require-hashes", "-r", "requirements.lock", packages=packages)
+    pip_install("--no-build-isolation", "--editable", ".", packages=1)
+    STAMP.write_text(wanted(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

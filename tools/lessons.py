@@ -1,0 +1,108 @@
+"""Find, execute and render the lessons: what `make run` and `make notebooks` share."""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import latex2mathml.converter
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+SCRIPTS = NOTEBOOKS / "scripts"
+BUILD = ROOT / "build"
+CELL_TIMEOUT = 300  # seconds
+
+
+def find_lessons(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
+    """List the lessons in a folder, in order; `wanted` numbers such as '05' select some, none selects all."""
+    lessons = sorted(folder.glob(f"[0-9][0-9]_*{suffix}"))
+    unknown = set(wanted) - {number(lesson) for lesson in lessons}
+    if unknown:
+        known = ", ".join(number(lesson) for lesson in lessons)
+        raise SystemExit(f"LESSON is {min(unknown)!r}; expected one of {known}")
+    return [lesson for lesson in lessons if not wanted or number(lesson) in wanted]
+
+
+def number(lesson: Path) -> str:
+    """Return a lesson's two digits."""
+    return lesson.name[:2]
+
+
+class MemoryPeak:
+    """Watch a process and its children from a thread; `megabytes` is the largest sum of resident memory seen."""
+
+    def __init__(self, pid: int) -> None:
+        self.megabytes = 0.0
+        self._process = psutil.Process(pid)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        try:
+            while self._process.is_running():
+                family = [self._process, *self._process.children(recursive=True)]
+                self.megabytes = max(self.megabytes, sum(p.memory_info().rss for p in family) / 1e6)
+                time.sleep(0.02)
+        except psutil.NoSuchProcess:
+            pass
+
+
+class Lesson:
+    """One notebook and its execution in a fresh kernel, with notebooks/ as working directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notebook = nbformat.read(path, as_version=4)
+        self.seconds = 0.0
+        self.peak_mb = 0.0
+
+    @property
+    def code_cells(self) -> int:
+        return sum(cell.cell_type == "code" for cell in self.notebook.cells)
+
+    def execute(self, on_cell: Callable[[], None]) -> None:
+        """Run every cell, calling `on_cell` after each; nbclient's CellExecutionError tells of a failure."""
+        client = NotebookClient(
+            self.notebook,
+            timeout=CELL_TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": str(NOTEBOOKS)}},
+            on_cell_executed=lambda **_: on_cell(),
+        )
+        start = time.perf_counter()
+        try:
+            with client.setup_kernel():
+                peak = MemoryPeak(client.km.provisioner.pid)
+                for index, cell in enumerate(self.notebook.cells):
+                    client.execute_cell(cell, index)
+                self.peak_mb = peak.megabytes
+        finally:
+            self.seconds = time.perf_counter() - start
+
+
+class _MathML(IPythonRenderer):
+    def block_math(self, body: str) -> str:
+        return latex2mathml.converter.convert(body, display="block")
+
+    def inline_math(self, body: str) -> str:
+        return latex2mathml.converter.convert(body)
+
+
+class _Exporter(HTMLExporter):
+    def markdown2html(self, context: dict, source: str) -> str:
+        return MarkdownWithMath(renderer=_MathML(escape=False)).render(source)
+
+
+def render(notebook: nbformat.NotebookNode, title: str) -> str:
+    """Turn a notebook into one HTML page that needs no network: equations as MathML, no remote scripts."""
+    html, _ = _Exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    html = re.sub(r'<script src="https://[^"]*">\s*</script>', "", html)
+    return re.sub(r'(href="\d\d_\w+)\.ipynb"', r'\1.html"', html)

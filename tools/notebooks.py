@@ -1,0 +1,39 @@
+"""Sync the scripts with the notebooks, run them, and write outputs that a rebuild reproduces byte for byte."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons
+from tqdm import tqdm
+
+
+def normalise(notebook: nbformat.NotebookNode) -> None:
+    """Keep nothing that differs between two runs of the same lesson on one machine."""
+    for position, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{position:03}"
+        cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+    notebook.metadata = {
+        "jupytext": {"formats": "notebooks//ipynb,notebooks/scripts//py:percent"},
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    nbformat.validate(notebook)
+
+
+def main() -> None:
+    os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 05 and 08 leave their vectors for lesson 11
+    for script in find_lessons(SCRIPTS, ".py", sys.argv[1:]):
+        subprocess.run([sys.executable, "-m", "jupytext", "--quiet", "--sync", str(script)], check=True, cwd=ROOT)
+        lesson = Lesson(NOTEBOOKS / f"{script.stem}.ipynb")
+        with tqdm(total=lesson.code_cells, desc=lesson.path.stem, unit="cell") as progress:
+            lesson.execute(lambda: progress.update())
+        normalise(lesson.notebook)
+        unfinished = lesson.path.with_suffix(".unfinished")
+        nbformat.write(lesson.notebook, unfinished)
+        unfinished.replace(lesson.path)
+
+
+if __name__ == "__main__":
+    main()
