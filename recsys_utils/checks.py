@@ -1,6 +1,7 @@
 """Checks of what callers hand in; each error names the argument, the value and what was expected."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -57,3 +58,11 @@ def check_k(k: int, size: int) -> None:
     """Raise ValueError unless k items can be taken from a catalogue of `size`."""
     if not 1 <= k <= size:
         raise ValueError(f"k is {k}; expected 1 to {size}, the size of the catalogue")
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise ValueError, with the nearest name, unless `value` is one of `known`."""
+    if value not in known:
+        nearest = get_close_matches(str(value), known, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}{hint}")
