@@ -9,6 +9,7 @@ from pathlib import Path
 import latex2mathml.converter
 import nbformat
 import psutil
+from jinja2 import pass_context
 from nbclient import NotebookClient
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -74,18 +75,19 @@ class Lesson:
             timeout=CELL_TIMEOUT,
             kernel_name="python3",
             record_timing=False,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda **_: on_cell(),
         )
         start = time.perf_counter()
-        try:
-            with client.setup_kernel():
-                peak = MemoryPeak(client.km.provisioner.pid)
+        with client.setup_kernel():
+            peak = MemoryPeak(client.km.provisioner.pid)
+            try:
                 for index, cell in enumerate(self.notebook.cells):
                     client.execute_cell(cell, index)
+            finally:
+                self.seconds = time.perf_counter() - start
                 self.peak_mb = peak.megabytes
-        finally:
-            self.seconds = time.perf_counter() - start
 
 
 class _MathML(IPythonRenderer):
@@ -97,6 +99,7 @@ class _MathML(IPythonRenderer):
 
 
 class _Exporter(HTMLExporter):
+    @pass_context
     def markdown2html(self, context: dict, source: str) -> str:
         return MarkdownWithMath(renderer=_MathML(escape=False)).render(source)
 

@@ -1,0 +1,145 @@
+"""The notebooks as files: paired with their scripts, executed, readable, linked."""
+
+import re
+
+import jupytext
+import nbformat
+import pytest
+from badges import repository
+from lessons import NOTEBOOKS, ROOT, SCRIPTS
+
+LESSONS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+MARKDOWN_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
+MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+@pytest.fixture(params=LESSONS)
+def lesson(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(lesson):
+    return nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def outputs(cell):
+    for output in cell.outputs:
+        yield output, output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+def test_every_notebook_has_a_script():
+    assert LESSONS, "no lesson found"
+    assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == LESSONS
+
+
+def test_script_and_notebook_hold_the_same_cells(lesson, notebook):
+    script = jupytext.read(SCRIPTS / f"{lesson}.py")
+
+    def content(pair):
+        return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in pair.cells]
+
+    assert content(script) == content(notebook), f"run `make notebooks LESSON={lesson[:2]}`"
+
+
+def test_every_code_cell_was_executed_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_output_is_an_error_a_warning_or_a_wall(notebook):
+    for cell in code_cells(notebook):
+        for output, text in outputs(cell):
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", f"{cell.source}\n{text}"
+            assert text.count("\n") <= 60, f"{text.count(chr(10))} lines of output from\n{cell.source}"
+            assert not re.search(r" at 0x[0-9a-f]+>", text), f"an address that changes every run:\n{text}"
+
+
+def test_a_rebuild_can_be_byte_stable(notebook):
+    assert [cell.id for cell in notebook.cells] == [f"cell-{position:03}" for position in range(len(notebook.cells))]
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"jupytext", "kernelspec", "language_info"}
+    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+
+
+def test_cells_are_small(notebook):
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= 25, cell.source
+
+
+def test_claims_are_checked(notebook):
+    compared = [cell for cell in code_cells(notebook) if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert len(compared) >= 3
+    assert all(cell.outputs for cell in compared), "a compared cell without output compares nothing"
+    asserts = re.findall(r"^\s*assert .+", "\n".join(cell.source for cell in code_cells(notebook)), re.MULTILINE)
+    assert len(asserts) >= 3
+
+
+def test_anatomy(lesson, notebook):
+    first = notebook.cells[0].source
+    assert re.match(r"# \w+", first)
+    for heading in ("**What you'll do**", "**What you'll learn**", "**What you'll need**"):
+        assert heading in first
+    headings = re.findall(r"^## (.+)$", prose(notebook), re.MULTILINE)
+    order = [headings.index(heading) for heading in ("In practice", "Exercises", "Takeaways")]
+    assert order == sorted(order)
+    tags = [tag for cell in code_cells(notebook) for tag in cell.metadata.get("tags", [])]
+    assert tags.count("colab") == 1 and tags.count("parameters") == 1
+    last_code = max(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    exercises = next(i for i, cell in enumerate(notebook.cells) if "## Exercises" in cell.source)
+    assert last_code < exercises, "nothing may depend on the exercises"
+
+
+def test_set_up_cell_is_the_same_in_every_lesson(notebook):
+    reference = nbformat.read(NOTEBOOKS / f"{LESSONS[0]}.ipynb", as_version=4)
+    here, there = (
+        next(cell.source for cell in code_cells(pair) if "colab" in cell.metadata.get("tags", []))
+        for pair in (notebook, reference)
+    )
+    assert here == there
+    assert f"github.com/{repository()}@v" in here
+
+
+def test_badges_open_this_lesson(lesson, notebook):
+    first = notebook.cells[0].source
+    assert f"https://colab.research.google.com/github/{repository()}/blob/main/notebooks/{lesson}.ipynb" in first
+    assert f"https://mybinder.org/v2/gh/{repository()}/main?urlpath=lab/tree/notebooks/{lesson}.ipynb" in first
+
+
+def check_links(text, folder):
+    for target in MARKDOWN_LINK.findall(text) + [target for _, target in MARKDOWN_IMAGE.findall(text)]:
+        if target.startswith("#"):
+            anchors = {
+                re.sub(r"[^\w\- ]", "", h).replace(" ", "-").lower() for h in re.findall(r"^#+ (.+)$", text, re.M)
+            }
+            assert target[1:].lower() in anchors, f"no heading for {target}"
+        elif not target.startswith("https://"):
+            assert (folder / target.split("#")[0]).exists(), f"{target} does not exist"
+    for alt, target in MARKDOWN_IMAGE.findall(text):
+        assert len(alt) > 5, f"the image {target} has no alt text"
+        assert not target.startswith("http"), f"the image {target} needs the network"
+
+
+def test_links_and_alt_text_of_lessons(notebook):
+    check_links(prose(notebook), NOTEBOOKS)
+
+
+@pytest.mark.parametrize("page", ["README.md", "data/README.md"])
+def test_links_and_alt_text_of_pages(page):
+    path = ROOT / page
+    check_links(path.read_text(encoding="utf-8"), path.parent)
+
+
+def test_link_checker_sees_a_broken_link_and_a_missing_alt(tmp_path):
+    for text in ("[gone](gone.md)", "[gone](#gone)", "![](x.png)"):
+        with pytest.raises(AssertionError):
+            check_links(text, tmp_path)

@@ -1,0 +1,112 @@
+"""`make run`, `make notebooks` and `make badges` on a small project of two lessons."""
+
+import json
+import shutil
+import sys
+
+import badges
+import lessons
+import nbformat
+import pytest
+import run
+
+import notebooks
+
+GOOD = """# %% [markdown]
+# # Count to three
+
+# %%
+print(1 + 2)
+"""
+BAD = """# %% [markdown]
+# # Fall over
+
+# %%
+apples = 3
+apples / 0
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two paired lessons in a folder with a space in its name; the first one fails."""
+    root = tmp_path / "two towers"
+    folder, scripts, build = root / "notebooks", root / "notebooks" / "scripts", root / "build"
+    scripts.mkdir(parents=True)
+    shutil.copy(lessons.ROOT / "pyproject.toml", root)
+    (scripts / "01_fall_over.py").write_text(BAD, encoding="utf-8")
+    (scripts / "02_count.py").write_text(GOOD, encoding="utf-8")
+    for module, name, value in [
+        (lessons, "NOTEBOOKS", folder),
+        (run, "NOTEBOOKS", folder),
+        (run, "BUILD", build),
+        (run, "LEADERBOARD", build / "leaderboard"),
+        (notebooks, "ROOT", root),
+        (notebooks, "NOTEBOOKS", folder),
+        (notebooks, "SCRIPTS", scripts),
+        (badges, "ROOT", root),
+    ]:
+        monkeypatch.setattr(module, name, value)
+    return root
+
+
+def test_rebuild_of_an_unchanged_lesson_gives_the_same_bytes(project, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", "02"])
+    notebooks.main()
+    path = project / "notebooks" / "02_count.ipynb"
+    first = path.read_bytes()
+    notebooks.main()
+    assert path.read_bytes() == first
+    built = nbformat.reads(first.decode(), as_version=4)
+    assert built.cells[1].outputs[0].text == "3\n"
+
+
+def test_a_failing_cell_is_named_and_the_other_lessons_still_run(project, monkeypatch, capsys):
+    for script in ("01_fall_over", "02_count"):
+        cells = [nbformat.v4.new_markdown_cell("# Title $x^2$"), nbformat.v4.new_code_cell("apples = 3")]
+        cells.append(nbformat.v4.new_code_cell("apples / 0" if script.startswith("01") else "apples / 1"))
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), project / "notebooks" / f"{script}.ipynb")
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    assert run.main() == 1
+    error = capsys.readouterr().err
+    assert "01_fall_over.ipynb failed" in error and "apples / 0" in error and "ZeroDivisionError" in error
+    report = json.loads((project / "build" / "run.json").read_text(encoding="utf-8"))
+    assert [(row["lesson"], row["ok"]) for row in report["lessons"]] == [("01", False), ("02", True)]
+    assert all(row["seconds"] > 0 and row["peak_mb"] > 20 for row in report["lessons"])
+    assert report["machine"]["cores"] >= 1 and report["leaderboard"] == []
+    page = (project / "build" / "02_count.html").read_text(encoding="utf-8")
+    assert "<math" in page and '<script src="http' not in page
+    assert "02_count.html" in (project / "build" / "index.html").read_text(encoding="utf-8")
+
+
+def test_unknown_lesson_is_refused_with_the_known_ones(project, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", "77"])
+    with pytest.raises(SystemExit, match=r"LESSON is '77'; expected one of 01, 02"):
+        notebooks.main()
+
+
+def test_leaderboard_is_ordered_and_null_shows_as_a_dash():
+    ranking_figures = "recall_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high coverage_at_10".split()
+    row = dict.fromkeys(["rmse_random", "rmse_by_time", *ranking_figures, "train_seconds"])
+    rated = {**row, "model": "only rates", "lesson": "02", "kind": "baseline", "rmse_by_time": 0.9}
+    ranking = {"recall_at_10": 0.1, "ndcg_at_10": 0.2, "ndcg_at_10_low": 0.1, "ndcg_at_10_high": 0.3}
+    ranked = {**row, **ranking, "model": "ranks", "lesson": "08", "kind": "two-tower"}
+    better = {**ranked, "model": "ranks better", "ndcg_at_10": 0.25}
+    lines = run.leaderboard_table([rated, ranked, better], "simple").splitlines()[2:]
+    assert [line.split("  ")[0] for line in lines] == ["ranks better", "ranks", "only rates"]
+    assert "0.100 to 0.300" in lines[0] and "–" in lines[2] and "None" not in "".join(lines)
+
+
+def test_badges_rewrite_every_address(project, monkeypatch):
+    old = badges.repository()
+    lesson = project / "notebooks" / "scripts" / "02_count.py"
+    readme = project / "README.md"
+    readme.write_text(f"https://mybinder.org/v2/gh/{old}/main https://github.com/{old}", encoding="utf-8")
+    colab = f"https://colab.research.google.com/github/{old}/blob"
+    lesson.write_text(f"# {colab} git+https://github.com/{old}@v1", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["badges.py", "someone/else"])
+    badges.main()
+    assert badges.repository() == "someone/else"
+    for path in (readme, lesson):
+        text = path.read_text(encoding="utf-8")
+        assert old not in text and text.count("someone/else") == 2
