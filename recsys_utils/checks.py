@@ -12,18 +12,23 @@ RATING_LOW, RATING_HIGH = 0.5, 5.0  # stars
 
 
 def check_columns(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Raise ValueError if `frame` lacks a column or has no row."""
+    """Raise ValueError if `frame` lacks a column, has no row, or has a gap in one of these columns."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ValueError(f"{name} lacks the column {missing[0]!r}; it has {list(frame.columns)}")
     if len(frame) == 0:
         raise ValueError(f"{name} is empty; expected at least one row")
+    for column in columns:
+        gaps = frame[column].isna().to_numpy()
+        if gaps.any():
+            row = frame.index[gaps.argmax()]
+            raise ValueError(f"{name} has NaN in {column!r}, first in row {row} ({gaps.sum()} in all); expected values")
 
 
 def check_ratings(ratings: pd.DataFrame, name: str = "ratings") -> None:
     """Raise ValueError unless every row is one user's one rating of one item, between 0.5 and 5 stars."""
     check_columns(name, ratings, [USER_ID, ITEM_ID, RATING])
-    bad = ~ratings[RATING].between(RATING_LOW, RATING_HIGH)  # a NaN is not between
+    bad = ~ratings[RATING].between(RATING_LOW, RATING_HIGH)
     if bad.any():
         row = ratings[bad].iloc[0]
         raise ValueError(
@@ -56,8 +61,8 @@ def check_scores(name: str, scores: np.ndarray, shape: tuple[int, ...]) -> None:
 
 def check_k(k: int, size: int) -> None:
     """Raise ValueError unless k items can be taken from a catalogue of `size`."""
-    if not 1 <= k <= size:
-        raise ValueError(f"k is {k}; expected 1 to {size}, the size of the catalogue")
+    if not isinstance(k, int | np.integer) or not 1 <= k <= size:
+        raise ValueError(f"k is {k!r}; expected a whole number from 1 to {size}, the size of the catalogue")
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:

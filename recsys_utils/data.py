@@ -116,27 +116,22 @@ def _fetch(edition: str, mirror: str | None) -> Path:
     if not base.startswith(("http://", "https://")):
         raise ValueError(f"mirror is {base!r}; expected an address that starts with https:// or http://")
     file = f"{edition}.zip"
+    registry = {file: EDITIONS[edition].sha256}
     cache = pooch.create(
-        path=pooch.os_cache("two-towers"),
-        base_url=base,
-        env="TWO_TOWERS_CACHE",
-        registry={file: EDITIONS[edition].sha256},
-        retry_if_failed=2,
+        pooch.os_cache("two-towers"), base, env="TWO_TOWERS_CACHE", registry=registry, retry_if_failed=2
     )
+    url = cache.get_url(file)
     way_out = (
-        f"Nothing was kept. Pass mirror= or set MOVIELENS_MIRROR to another site that holds {file}, "
-        "or pass path= with a copy of the file."
+        f"Nothing was kept. Pass mirror= or set MOVIELENS_MIRROR to another site, or pass path= with a copy of {file}"
     )
     try:
         return Path(cache.fetch(file, progressbar=True))
     except SSLError as error:
-        raise ConnectionError(
-            f"the certificate of {cache.get_url(file)} is not trusted ({error}); expected a valid one. {way_out}"
-        ) from error
+        raise ConnectionError(f"{url} has no valid certificate ({error}). {way_out}") from error
     except RequestException as error:
-        raise ConnectionError(f"{cache.get_url(file)} cannot be downloaded ({error}). {way_out}") from error
+        raise ConnectionError(f"{url} cannot be downloaded ({error}). {way_out}") from error
     except ValueError as error:
-        raise ValueError(f"{cache.get_url(file)} is not the expected {file} ({error}). {way_out}") from error
+        raise ValueError(f"{url} is not the expected file ({error}). {way_out}") from error
 
 
 def _read_verified(file: Path, sha256: str) -> bytes:
@@ -270,15 +265,11 @@ def load_synthetic(world: str) -> Synthetic:
     ValueError
         Unknown world.
     """
-    if world not in GENERATORS:
-        raise ValueError(f"world is {world!r}; expected one of {sorted(GENERATORS)}")
+    check_choice("world", world, list(GENERATORS))
     folder = Path(__file__).with_name("_data")  # inside a wheel
     if not folder.is_dir():
         folder = Path(__file__).parents[1] / "data"  # in a checkout
-    tables = (
-        pd.read_csv(folder / f"{world}_{table}.csv", float_precision="round_trip")
-        for table in ("ratings", "users", "items")
-    )
+    tables = (pd.read_csv(folder / f"{world}_{table}.csv") for table in ("ratings", "users", "items"))
     return Synthetic(*tables, NOISE_STD[world])
 
 

@@ -114,19 +114,22 @@ def split_by_global_time(ratings: pd.DataFrame, test_share: float = 0.2) -> Spli
 
 
 def rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Root mean squared error, in stars (min=0); raise ValueError on NaN or unequal shapes."""
-    actual, predicted = np.asarray(actual, float), np.asarray(predicted, float)
-    check_scores("actual", actual, actual.shape)
-    check_scores("predicted", predicted, actual.shape)
-    return float(np.sqrt(np.mean((actual - predicted) ** 2)))
+    """Root mean squared error, in stars (min=0); raise ValueError on NaN, unequal shapes or no rating."""
+    return float(np.sqrt(np.mean(_errors(actual, predicted) ** 2)))
 
 
 def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean absolute error, in stars (min=0); raise ValueError on NaN or unequal shapes."""
+    """Mean absolute error, in stars (min=0); raise ValueError on NaN, unequal shapes or no rating."""
+    return float(np.mean(np.abs(_errors(actual, predicted))))
+
+
+def _errors(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     actual, predicted = np.asarray(actual, float), np.asarray(predicted, float)
     check_scores("actual", actual, actual.shape)
     check_scores("predicted", predicted, actual.shape)
-    return float(np.mean(np.abs(actual - predicted)))
+    if actual.size == 0:
+        raise ValueError("actual is empty; expected at least one rating")
+    return actual - predicted
 
 
 # --- ranking --------------------------------------------------------------------------------------------------------
@@ -163,8 +166,8 @@ def make_ranking_task(train: pd.DataFrame, test: pd.DataFrame, items: np.ndarray
     Raises
     ------
     ValueError
-        Missing column, empty frame, a pair in both frames, a training user with no test item (`drop` it or split
-        again), a test user without training, an item outside `items`.
+        Missing column, empty frame, a pair twice or in both frames, a training user with no test item (`drop` it or
+        split again), a test user without training, an item outside `items`.
     """
     check_columns("train", train, [USER_ID, ITEM_ID])
     check_columns("test", test, [USER_ID, ITEM_ID])
@@ -196,6 +199,9 @@ def _as_matrix(name: str, interactions: pd.DataFrame, users: np.ndarray, items: 
         position[column] = np.searchsorted(known, ids)
     matrix = np.zeros((len(users), len(items)), dtype=bool)
     matrix[position[USER_ID], position[ITEM_ID]] = True
+    if matrix.sum() < len(interactions):
+        twice = interactions[interactions.duplicated([USER_ID, ITEM_ID])].iloc[0]
+        raise ValueError(f"{name} has user {twice[USER_ID]}, item {twice[ITEM_ID]} more than once; expected it once")
     return matrix
 
 
@@ -217,7 +223,7 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     ValueError
         k outside 1..n_columns, a NaN, or scores that are not a matrix.
     """
-    scores = np.asarray(scores)
+    scores = _as_floats(scores)
     if scores.ndim != 2:
         raise ValueError(f"scores has the shape {scores.shape}; expected (n_rows, n_columns)")
     check_k(k, scores.shape[1])
@@ -229,6 +235,12 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     columns = np.nonzero(chosen)[1].reshape(len(scores), k)
     order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1)
+
+
+def _as_floats(scores: np.ndarray) -> np.ndarray:
+    """Make whole numbers floats: an unsigned one cannot be negated, and none can be -inf; floats stay as they are."""
+    scores = np.asarray(scores)
+    return scores.astype(np.result_type(scores, np.float32), copy=False)
 
 
 class RankingMetrics(NamedTuple):
@@ -262,7 +274,8 @@ def evaluate_ranking(scores: np.ndarray, task: RankingTask, k: int = 10) -> Rank
 
     Parameters
     ----------
-    scores : (n_users, n_items) higher is better, rows and columns as in `task`; not changed
+    scores : (n_users, n_items) higher is better, rows and columns as in `task`; not changed. Equal scores rank in the
+        order of the columns; -inf ranks last, but before every seen item
     task : what was seen and what is relevant
     k : length of the recommendation list, 1 to n_items
 
@@ -275,33 +288,35 @@ def evaluate_ranking(scores: np.ndarray, task: RankingTask, k: int = 10) -> Rank
     ValueError
         Scores of the wrong shape or with NaN, k outside 1..n_items, a user with no test item.
     """
-    scores = np.asarray(scores)
+    scores = _as_floats(scores)
     check_scores("scores", scores, task.seen.shape)
     count = task.relevant.sum(axis=1)  # (n_users,)
     if (count == 0).any():
         user = task.users[np.argmin(count)]
         raise ValueError(f"task has no test item for user {user}; expected at least one for every user")
-    unseen = np.where(task.seen, -np.inf, scores)  # (n_users, n_items)
+    lowest = np.finfo(scores.dtype).min
+    unseen = np.where(task.seen, -np.inf, np.maximum(scores, lowest))  # (n_users, n_items)
     best = top_k(unseen, k)  # (n_users, k)
     hit = np.take_along_axis(task.relevant, best, axis=1)  # (n_users, k)
     gain = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     ideal = gain.cumsum()[np.minimum(count, k) - 1]  # (n_users,)
-    first = np.where(task.relevant, unseen, -np.inf).max(axis=1, keepdims=True)  # score of the best relevant item
-    tied = unseen == first
-    before = tied.cumsum(axis=1, dtype=np.int32) - tied  # items of that score in an earlier column
-    ahead = np.where(task.relevant & tied, before, np.iinfo(np.int32).max).min(axis=1)
-    rank = 1 + (unseen > first).sum(axis=1) + ahead
+    first = np.where(task.relevant, unseen, -np.inf).argmax(axis=1)[:, None]  # (n_users, 1) column of the first hit
+    level = np.take_along_axis(unseen, first, axis=1)  # (n_users, 1)
+    ahead = (unseen > level) | ((unseen == level) & (np.arange(len(task.items)) < first))  # (n_users, n_items)
+    listed = best[~np.take_along_axis(task.seen, best, axis=1)]  # a seen item fills a list only when all else is in it
     return RankingMetrics(
         k=k,
         recall=hit.sum(axis=1) / count,
         ndcg=(hit * gain).sum(axis=1) / ideal,
-        reciprocal_rank=1 / rank,
-        coverage=len(np.unique(best)) / len(task.items),
-        popularity=float(task.popularity[best].mean()),
+        reciprocal_rank=1 / (1 + ahead.sum(axis=1)),
+        coverage=len(np.unique(listed)) / len(task.items),
+        popularity=float(task.popularity[listed].mean()),
     )
 
 
-def bootstrap_interval(values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 1) -> tuple[float, float]:
+def bootstrap_interval(
+    values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 1
+) -> tuple[float, float]:
     """Find the percentile bootstrap interval of a mean (Efron and Tibshirani, 1993, ch. 13).
 
     Parameters
@@ -316,6 +331,8 @@ def bootstrap_interval(values: np.ndarray, level: float = 0.95, resamples: int =
     (low, high)
     """
     values = np.asarray(values, float)
+    if values.size == 0:
+        raise ValueError("values is empty; expected at least one number")
     check_probability("level", level)
     check_scores("values", values, (len(values),))
     counts = np.random.default_rng(seed).multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples)
