@@ -90,12 +90,19 @@ class Lesson:
                 self.peak_mb = peak.megabytes
 
 
+def _mathml(latex: str, display: str) -> str:
+    # Inside an HTML page the namespace is understood; stated, it becomes a prefix that browsers do not draw.
+    return latex2mathml.converter.convert(latex, display=display).replace(
+        ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
+    )
+
+
 class _MathML(IPythonRenderer):
     def block_math(self, body: str) -> str:
-        return latex2mathml.converter.convert(body, display="block")
+        return _mathml(body, "block")
 
     def inline_math(self, body: str) -> str:
-        return latex2mathml.converter.convert(body)
+        return _mathml(body, "inline")
 
 
 class _Exporter(HTMLExporter):
