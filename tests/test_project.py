@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tomllib
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from lessons import NOTEBOOKS, ROOT
@@ -84,3 +86,19 @@ def test_badges_refuse_what_is_no_repository(repo):
     )
     assert result.returncode == 1 and "expected owner/name" in result.stderr
     assert (ROOT / "README.md").read_text(encoding="utf-8") == before
+
+
+def test_readme_code_runs_on_a_csv(tmp_path):
+    rng = np.random.default_rng(1)
+    pairs = rng.permutation(40 * 60)[:1200]
+    table = {
+        "customer": pairs // 60,
+        "product": pairs % 60,
+        "stars": rng.integers(1, 6, 1200),
+        "when": rng.permutation(1200),
+    }
+    pd.DataFrame(table).to_csv(tmp_path / "my_ratings.csv", index=False)
+    (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "NDCG@10" in result.stdout
