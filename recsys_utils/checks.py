@@ -30,14 +30,14 @@ def check_ratings(ratings: pd.DataFrame, name: str = "ratings") -> None:
     check_columns(name, ratings, [USER_ID, ITEM_ID, RATING])
     bad = ~ratings[RATING].between(RATING_LOW, RATING_HIGH)
     if bad.any():
-        row = ratings[bad].iloc[0]
+        row = ratings[bad].astype(object).iloc[0]  # else the ids become floats
         raise ValueError(
             f"{name} has the rating {row[RATING]} for user {row[USER_ID]}, item {row[ITEM_ID]}; "
             f"expected a number from {RATING_LOW} to {RATING_HIGH} ({bad.sum()} such rows)"
         )
     twice = ratings.duplicated([USER_ID, ITEM_ID])
     if twice.any():
-        row = ratings[twice].iloc[0]
+        row = ratings[twice].astype(object).iloc[0]
         raise ValueError(
             f"{name} has user {row[USER_ID]}, item {row[ITEM_ID]} more than once; expected one rating a pair "
             f"({twice.sum()} such rows)"

@@ -79,7 +79,7 @@ def load_movielens(edition: str = "2016-10", path: str | Path | None = None, mir
             )
         return _load_embedded()
     if path is None and mirror is None:
-        path = os.environ.get("MOVIELENS_PATH")
+        path = os.environ.get("MOVIELENS_PATH") or None
     source = _fetch(edition, mirror) if path is None else _find_copy(edition, Path(path))
     files = _read_files(edition, source)
     try:
@@ -207,7 +207,7 @@ def _arrange(ratings: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame | N
         ending = r"\s*\((\d{4})(?:[-–]\d*)?\)(?: \(V\))?\s*$"
         items[YEAR] = items[TITLE].str.extract(ending, expand=False)
         items[TITLE] = items[TITLE].str.replace(ending, "", regex=True)
-    items[YEAR] = items[YEAR].fillna(0).astype(int)
+    items[YEAR] = items[YEAR].astype(float).fillna(0).astype(int)
     missing = ratings[~ratings[ITEM_ID].isin(items[ITEM_ID])]
     if len(missing):
         raise ValueError(f"items lacks item {missing[ITEM_ID].iloc[0]}; expected a row for every rated item")

@@ -200,7 +200,7 @@ def _as_matrix(name: str, interactions: pd.DataFrame, users: np.ndarray, items: 
     matrix = np.zeros((len(users), len(items)), dtype=bool)
     matrix[position[USER_ID], position[ITEM_ID]] = True
     if matrix.sum() < len(interactions):
-        twice = interactions[interactions.duplicated([USER_ID, ITEM_ID])].iloc[0]
+        twice = interactions[interactions.duplicated([USER_ID, ITEM_ID])].astype(object).iloc[0]
         raise ValueError(f"{name} has user {twice[USER_ID]}, item {twice[ITEM_ID]} more than once; expected it once")
     return matrix
 
