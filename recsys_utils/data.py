@@ -253,7 +253,7 @@ def load_synthetic(world: str) -> Synthetic:
 
     Parameters
     ----------
-    world : 'noise' (10,000 ratings that depend on nothing) or 'planted' (50,000 ratings with a known signal)
+    world : 'noise' (10,000 ratings that depend on nothing) or 'planted' (60,000 ratings with a known signal)
 
     Returns
     -------

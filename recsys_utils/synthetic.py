@@ -65,7 +65,7 @@ def generate_noise(n_users: int = 1_000, n_items: int = 500, n_ratings: int = 10
 def generate_planted(
     n_users: int = 1_000,
     n_items: int = 500,
-    n_ratings: int = 50_000,
+    n_ratings: int = 60_000,
     noise_std: float = NOISE_STD["planted"],
     seed: int = 1,
 ) -> Synthetic:
@@ -73,15 +73,16 @@ def generate_planted(
 
     With `age` and `price` scaled to 0..1 and `time` from 0 to 1 over the two years, a rating is
 
-        rating = expected + noise,  noise ~ Normal(0, noise_std), kept within 0.5..5 stars
+        rating = expected + noise                       noise ~ Normal(0, noise_std), kept within 0.5..5 stars
         expected = 3 + user effect + item effect + fit + drift
-        user effect = 0.1 (interactions - 2.5) + own, own ~ Normal(0, 0.12)
-        item effect = made[brand] + 0.8 (discount - 0.25) + own, made ~ Uniform(-0.25, 0.25), own ~ Normal(0, 0.12)
-        fit = taste[region, category]                      taste ~ Uniform(-0.6, 0.6)
-            + exp(-((age - price) / 0.3)²) - 0.5           the old like it dear, the young cheap: not linear
-            + bargain[device] (discount - 0.25)            bargain = -1 desktop, 1.5 mobile, 0 tablet
-            + 0.4 p[user] q[item]                          p, q ~ Uniform(-1, 1): a latent factor, in no feature
-        drift = trend[category] (time - 0.5)               trend evenly from -0.2 to 0.2
+        user effect = 0.1 (interactions - 2.5) + own    own ~ Normal(0, 0.12)
+        item effect = made[brand] + 0.8 (discount - 0.25) + own
+                                                        made ~ Uniform(-0.25, 0.25), own ~ Normal(0, 0.12)
+        fit = 0.5 cos(2π (region / 5 - category / 10))  neighbouring regions like neighbouring categories
+            + 1.2 exp(-((age - price) / 0.5)²) - 0.8    the young like it cheap, the old like it dear
+            + bargain[device] (discount - 0.25)         bargain = -1 desktop, 1 mobile, 0 tablet
+            + 0.3 p[user] q[item]                       p, q ~ Uniform(-1, 1): a latent factor, in no feature
+        drift = trend[category] (time - 0.5)            trend evenly from -0.2 to 0.2
 
     `gender` and `subcategory` have no effect. Who rates what: pairs are drawn without repetition with a weight of
     1 / popularity rank (Zipf) times the user's activity (log-normal), so the head of the popularity curve bends where
@@ -117,12 +118,11 @@ def generate_planted(
     bargain = by_item["discount"] - 0.25
     item_effect = made[by_item["brand"]] + 0.8 * bargain + rng.normal(0, 0.12, size=n_items)[item]
 
-    taste = rng.uniform(-0.6, 0.6, size=(len(REGIONS), len(CATEGORIES)))
-    fit = taste[by_user["region"], by_item["category"]]
+    fit = 0.5 * np.cos(2 * np.pi * (by_user["region"] / len(REGIONS) - by_item["category"] / len(CATEGORIES)))
     distance = (by_user["age"] - 18) / 46 - (by_item["price"] - 5) / 195
-    fit += np.exp(-((distance / 0.3) ** 2)) - 0.5
-    fit += np.array([-1.0, 1.5, 0.0])[by_user["device"]] * bargain
-    fit += 0.4 * rng.uniform(-1, 1, size=n_users)[user] * rng.uniform(-1, 1, size=n_items)[item]
+    fit += 1.2 * np.exp(-((distance / 0.5) ** 2)) - 0.8
+    fit += np.array([-1.0, 1.0, 0.0])[by_user["device"]] * bargain
+    fit += 0.3 * rng.uniform(-1, 1, size=n_users)[user] * rng.uniform(-1, 1, size=n_items)[item]
 
     drift = np.linspace(-0.2, 0.2, len(CATEGORIES))[by_item["category"]] * (seconds / DURATION - 0.5)
     expected = (3 + user_effect + item_effect + fit + drift).to_numpy()
