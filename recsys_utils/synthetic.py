@@ -92,7 +92,8 @@ def generate_planted(
     ----------
     n_users, n_items : rows of the two feature tables, at least 1
     n_ratings : distinct user-item pairs, 1 to n_users * n_items
-    noise_std : standard deviation of the noise, stars, 0 or more
+    noise_std : standard deviation of the noise, stars, 0 or more; above 0.6 more than 1 % of the ratings are moved to a
+        bound, and the floor lies clearly below noise_std
     seed : of every draw
 
     Returns
