@@ -127,7 +127,7 @@ def test_layout_of_latest_small(make_folder):
 def test_layout_of_100k(make_folder):
     movielens = load_movielens("ml-100k", path=make_folder("ml-100k"))
     check_tiny("ml-100k", movielens)
-    assert movielens.items[TITLE].tolist() == ["Lamp, The", 'Zoë: "A Tale"', "unknown"]
+    assert movielens.items[TITLE].tolist() == ["Lamp, The", '"Zoë": A Tale', "unknown"]
     assert movielens.items[YEAR].tolist() == [1995, 1996, 0]
     assert movielens.items[GENRES].tolist() == ["Children|Comedy", "Sci-Fi|Western", "(no genres listed)"]
     users = {USER_ID: [3, 7], "age": [24, 53], "gender": ["M", "F"], "occupation": ["technician", "other"]}
