@@ -88,6 +88,9 @@ def generate_planted(
     1 / popularity rank (Zipf) times the user's activity (log-normal), so the head of the popularity curve bends where
     an item runs out of users.
 
+    One seed stands for one world: with another `n_ratings` or `noise_std` the users, the items and their effects stay
+    the same, and n_ratings = n_users * n_items shows the expectation of every pair.
+
     Parameters
     ----------
     n_users, n_items : rows of the two feature tables, at least 1
@@ -110,23 +113,26 @@ def generate_planted(
         raise ValueError(f"noise_std is {noise_std}; expected a number of stars, 0 or more")
     rng = np.random.default_rng(seed)
     users, items = _draw_users(rng, n_users), _draw_items(rng, n_items)
+    own_user, own_item = rng.normal(0, 0.12, size=n_users), rng.normal(0, 0.12, size=n_items)
+    p, q = rng.uniform(-1, 1, size=n_users), rng.uniform(-1, 1, size=n_items)
+    made = rng.uniform(-0.25, 0.25, size=50)  # one a brand
+    bargain = np.array([-1.0, 1.0, 0.0])  # one a device
+    trend = np.linspace(-0.2, 0.2, len(CATEGORIES))
     user, item = _draw_pairs(rng, n_users, n_items, n_ratings)  # (n_ratings,) row numbers
     seconds = rng.integers(0, DURATION, size=n_ratings)
-    by_user, by_item = users.iloc[user].reset_index(drop=True), items.iloc[item].reset_index(drop=True)
 
-    user_effect = 0.1 * (by_user["interactions"] - 2.5) + rng.normal(0, 0.12, size=n_users)[user]
-    made = rng.uniform(-0.25, 0.25, size=50)
-    bargain = by_item["discount"] - 0.25
-    item_effect = made[by_item["brand"]] + 0.8 * bargain + rng.normal(0, 0.12, size=n_items)[item]
+    by_user = {name: column.to_numpy()[user] for name, column in users.items()}  # each (n_ratings,)
+    by_item = {name: column.to_numpy()[item] for name, column in items.items()}
+    age, price = (by_user["age"] - 18) / 46, (by_item["price"] - 5) / 195
+    discount = by_item["discount"] - 0.25
+    wheel = by_user["region"] / len(REGIONS) - by_item["category"] / len(CATEGORIES)
 
-    fit = 0.5 * np.cos(2 * np.pi * (by_user["region"] / len(REGIONS) - by_item["category"] / len(CATEGORIES)))
-    distance = (by_user["age"] - 18) / 46 - (by_item["price"] - 5) / 195
-    fit += 1.2 * np.exp(-((distance / 0.5) ** 2)) - 0.8
-    fit += np.array([-1.0, 1.0, 0.0])[by_user["device"]] * bargain
-    fit += 0.3 * rng.uniform(-1, 1, size=n_users)[user] * rng.uniform(-1, 1, size=n_items)[item]
-
-    drift = np.linspace(-0.2, 0.2, len(CATEGORIES))[by_item["category"]] * (seconds / DURATION - 0.5)
-    expected = (3 + user_effect + item_effect + fit + drift).to_numpy()
+    user_effect = 0.1 * (by_user["interactions"] - 2.5) + own_user[user]
+    item_effect = made[by_item["brand"]] + 0.8 * discount + own_item[item]
+    fit = 0.5 * np.cos(2 * np.pi * wheel) + 1.2 * np.exp(-(((age - price) / 0.5) ** 2)) - 0.8
+    fit += bargain[by_user["device"]] * discount + 0.3 * p[user] * q[item]
+    drift = trend[by_item["category"]] * (seconds / DURATION - 0.5)
+    expected = 3 + user_effect + item_effect + fit + drift
     rating = expected + rng.normal(0, noise_std, size=n_ratings)
     return Synthetic(_as_ratings(user, item, rating, expected, seconds), users, items, noise_std)
 

@@ -183,6 +183,16 @@ def test_noise_can_be_switched_off():
     assert (ratings["rating"] == ratings["expected"]).all()
 
 
+def test_more_ratings_show_more_of_the_same_world(planted):
+    every_pair = generate_planted(n_ratings=1_000 * 500)
+    pd.testing.assert_frame_equal(every_pair.users, planted.users)
+    pd.testing.assert_frame_equal(every_pair.items, planted.items)
+    both = planted.ratings.merge(every_pair.ratings, on=["user_id", "item_id"], validate="one_to_one")
+    assert len(both) == len(planted.ratings)
+    difference = both["expected_x"] - both["expected_y"]
+    assert difference.abs().max() < 0.21, "the moment is drawn anew, and drift is at most 0.2 from end to end"
+
+
 def test_popularity_follows_zipf(planted):
     counts = planted.ratings["item_id"].value_counts().to_numpy()  # descending
     rank = np.arange(1, len(counts) + 1)
