@@ -18,6 +18,7 @@ import pytest
 from recsys_utils import data
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.data import load_movielens
+from recsys_utils.evaluation import rmse
 
 OFFICIAL = ["ml-latest-small", "ml-100k", "ml-1m"]
 
@@ -434,10 +435,31 @@ print(json.dumps([seconds, sorted(sys.modules)]))
     assert seconds < 1, f"import took {seconds:.2f} s of CPU; expected under 1"
 
 
-def test_data_card_names_every_edition_hash_and_setting():
-    card = (Path(__file__).resolve().parent.parent / "data" / "README.md").read_text(encoding="utf-8")
+def test_data_card_says_what_is_there():
+    folder = Path(__file__).resolve().parent.parent / "data"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    text = " ".join(card.split())  # lines unwrapped
     for edition, (sha256, *_) in data.EDITIONS.items():
-        assert f"`{edition}`" in card and sha256 in card
-    assert data.EMBEDDED_SHA256 in card
-    for setting in ("MOVIELENS_PATH", "MOVIELENS_MIRROR", "TWO_TOWERS_CACHE", "10.1145/2827872"):
-        assert setting in card
+        assert f"| `{edition}` |" in card and f"`{sha256}`" in card
+    assert f"`{data.EMBEDDED_SHA256}`" in card
+    for setting in ("MOVIELENS_PATH", "MOVIELENS_MIRROR", "TWO_TOWERS_CACHE"):
+        assert f"`{setting}`" in card
+    noise, planted = (pd.read_csv(folder / f"{world}_ratings.csv") for world in ("noise", "planted"))
+    floors = [rmse(ratings[RATING], ratings["expected"]) for ratings in (noise, planted)]
+    assert "{:.2f} stars in `noise` and {:.2f} in `planted`".format(*floors) in text
+    ratings = load_movielens().ratings
+    by_user = ratings.groupby(USER_ID)
+    days = (by_user[TIMESTAMP].max() - by_user[TIMESTAMP].min()) / 86_400
+    same_second = ratings.duplicated([USER_ID, TIMESTAMP], keep=False)
+    assert by_user.size().min() == 20
+    assert f"{100 * (days < 1).mean():.0f} % of the users gave all their ratings within one day" in text
+    assert f"{100 * same_second.mean():.0f} % of the ratings share their second" in text
+    for file in folder.glob("*.csv"):
+        table = pd.read_csv(file)
+        assert f"| `{file.name}` | {len(table):,} |" in card
+        assert all(f" `{column}` |" in card for column in table.columns)
+    for file in folder.glob("*.npz"):
+        assert f"`{file.name}`" in card
+        with np.load(file) as saved:
+            assert {name: saved[name].dtype.name for name in saved} == {"item_id": "int32", "vectors": "float16"}
+            assert len(saved["item_id"]) == len(saved["vectors"]) == 9_066
