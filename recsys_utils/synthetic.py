@@ -1,9 +1,8 @@
 """Two synthetic worlds with a known noise floor: one of pure noise, one with a planted signal.
 
-`python -m recsys_utils.synthetic data` writes the CSV files that `load_synthetic` reads, byte for byte.
+`write_worlds("data")` writes the CSV files that `load_synthetic` reads, byte for byte.
 """
 
-import argparse
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -215,9 +214,3 @@ def write_worlds(folder: str | Path) -> None:
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write the synthetic worlds as CSV files.")
-    parser.add_argument("folder", help="an existing folder, such as data")
-    write_worlds(parser.parse_args().folder)

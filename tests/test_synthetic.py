@@ -1,8 +1,6 @@
 """The synthetic worlds: reproduced byte for byte, and planted as documented."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +33,10 @@ def joined(planted):
 
 
 def test_the_module_writes_the_committed_files_byte_for_byte(tmp_path):
-    folder = tmp_path / "a folder"
-    folder.mkdir()
-    subprocess.run([sys.executable, "-m", "recsys_utils.synthetic", str(folder)], check=True)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    write_worlds(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     for name in FILES:
-        assert (folder / name).read_bytes() == (DATA / name).read_bytes(), name
+        assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name
 
 
 def test_files_have_plain_line_ends_and_are_small():
