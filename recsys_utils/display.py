@@ -20,7 +20,8 @@ def results_table(frame: pd.DataFrame, digits: int = 3) -> str:
     str
         HTML; the last expression of a cell shows it as a table.
     """
-    return tabulate(frame, headers="keys", tablefmt="html", showindex=False, floatfmt=f".{digits}f", missingval="–")
+    cells = frame.astype(object).where(frame.notna(), None)  # tabulate shows None as missing, but not NaN
+    return tabulate(cells, headers="keys", tablefmt="html", showindex=False, floatfmt=f".{digits}f", missingval="–")
 
 
 # --- tables that notebooks written for the old course-lab helper ask for ----------------------------------------------

@@ -46,9 +46,9 @@ def user_features(
     stars = train[[RATING]].to_numpy(float)
     sums = _sums(train[USER_ID], np.hstack([np.ones_like(stars), stars, rated, rated * stars]), rows[USER_ID])
     if ITEM_ID in rows:
-        left_out = ~np.isnan(own)[:, None]
-        own, flag = np.nan_to_num(own)[:, None], flags[_positions("rows", rows, known)]
-        sums = sums - left_out * np.hstack([np.ones_like(own), own, flag, flag * own])
+        flag = flags[_positions("rows", rows, known)]  # (n_rows, 14)
+        left_out, star = ~np.isnan(own)[:, None], np.nan_to_num(own)[:, None]
+        sums = sums - left_out * np.hstack([np.ones_like(star), star, flag, flag * star])
     count, total, genre_count, genre_total = np.split(sums, [1, 2, 2 + len(GENRE_NAMES)], axis=1)
     average = _average(total, count, _training_mean(own, train))
     genre_average = _average(genre_total, genre_count, average)
@@ -78,13 +78,13 @@ def item_features(
         As in `user_features`.
     """
     own = _own_rating(rows, train, statistics, ITEM_ID)
+    flags, position = genre_flags(items), _positions("rows", rows, pd.Index(items[ITEM_ID]))
     stars = train[[RATING]].to_numpy(float)
     sums = _sums(train[ITEM_ID], np.hstack([np.ones_like(stars), stars]), rows[ITEM_ID])
     sums = sums - ~np.isnan(own)[:, None] * np.column_stack([np.ones(len(own)), np.nan_to_num(own)])
     average = _average(sums[:, 1:], sums[:, :1], _training_mean(own, train))
-    position = _positions("rows", rows, pd.Index(items[ITEM_ID]))
     years = items[YEAR].where(items[YEAR] > 0, items.loc[items[YEAR] > 0, YEAR].median()).to_numpy()
-    return np.column_stack([rows[ITEM_ID].to_numpy(float), years[position], average, genre_flags(items)[position]])
+    return np.column_stack([rows[ITEM_ID].to_numpy(float), years[position], average, flags[position]])
 
 
 def genre_flags(items: pd.DataFrame) -> np.ndarray:
