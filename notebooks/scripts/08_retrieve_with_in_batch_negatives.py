@@ -88,10 +88,9 @@ LEARNING_RATE = 0.05
 # %% [markdown]
 # ## Data: every rating is a choice
 #
-# A retrieval model learns from what people chose, not from how many stars they gave: someone who rates a film
-# watched it. So every training rating is one positive pair, and there are no negatives anywhere. Each person's last 20 %
-# is the test. The last 20 % of what remains is the validation part, on which we choose; the test is for
-# the end.
+# A retrieval model learns from what people chose, not from how many stars they gave: someone who rates a film watched
+# it. So every training rating is one positive pair, and there are no negatives anywhere. Each person's last 20 % is the
+# test. The last 20 % of what remains is the validation part, on which we choose; the test is for the end.
 
 # %%
 movies = load_movielens()
@@ -124,15 +123,15 @@ items.head(3)
 # ## The batch is the negative set
 #
 # The **query tower** turns a person into a vector $q_i$, the **candidate tower** turns a film into a vector $c_j$, and
-# their dot product is the score $s_{ij} = q_i \cdot c_j$. Take a batch of pairs, each a person and the film they
-# chose. Score everybody against every film in the batch: the choices lie on the diagonal, and what lies off it was chosen
-# by somebody else. Those are the negatives. Each row is a multiple-choice question, so the loss is a softmax
+# their dot product is the score $s_{ij} = q_i \cdot c_j$. Take a batch of pairs, each a person and the film they chose.
+# Score everybody against every film in the batch: the choices lie on the diagonal, and what lies off it was chosen by
+# somebody else. Those are the negatives. Each row is a multiple-choice question, so the loss is a softmax
 # cross-entropy:
 #
 # $$\mathcal{L} = -\sum_i \log \frac{e^{s_{ii}}}{\sum_j e^{s_{ij}}}$$
 #
-# Two pairs are enough to work it by hand. Ann chose a little-known film, Ben a blockbuster, and the model would offer the
-# blockbuster to both.
+# Two pairs are enough to work it by hand. Ann chose a little-known film, Ben a blockbuster, and the model would offer
+# the blockbuster to both.
 
 # %% tags=["nbval-check-output"]
 queries = np.array([[2, 3], [0, 3]], dtype=np.float32)  # (batch, dim): Ann, Ben
@@ -151,12 +150,12 @@ print(f"by hand {by_hand:.4f}, TFRS {by_tfrs:.4f}")
 assert np.isclose(by_hand, by_tfrs, atol=1e-5), "the loss worked by hand should be TFRS's"
 
 # %% [markdown]
-# It is a **sum**, not a mean: every pair is a question of its own and pulls with the same weight in a full batch and
-# in a short one. The price is that the gradient grows with the batch, and with plain gradient descent the best learning
+# It is a **sum**, not a mean: every pair is a question of its own and pulls with the same weight in a full batch and in
+# a short one. The price is that the gradient grows with the batch, and with plain gradient descent the best learning
 # rate would shrink as the batch grows. We use Adagrad, which divides by the size of past gradients.
 #
-# One trap is left. If Ann and Ben had chosen the *same* film, each would have it as the right answer and as a negative: an
-# **accidental hit**. `remove_accidental_hits` takes it out of the row. Here it was the only negative, so nothing is
+# One trap is left. If Ann and Ben had chosen the *same* film, each would have it as the right answer and as a negative:
+# an **accidental hit**. `remove_accidental_hits` takes it out of the row. Here it was the only negative, so nothing is
 # left to get wrong.
 
 # %% tags=["nbval-check-output"]
@@ -168,8 +167,8 @@ print(f"accidental hit kept: loss {kept:.4f}, removed: {removed:.4f}")
 assert np.isclose(removed, 0), "without its accidental hit a row of one film has nothing to get wrong"
 
 # %% [markdown]
-# How often does that happen to us? With films drawn by their share of the training pairs, a row meets its own film among
-# the other rows this often:
+# How often does that happen to us? With films drawn by their share of the training pairs, a row meets its own film
+# among the other rows this often:
 
 # %% tags=["nbval-check-output"]
 share = test_task.popularity / test_task.popularity.sum()  # (n_items,) share of the training pairs
@@ -189,8 +188,8 @@ def make_query_tower():
 
 
 # %% [markdown]
-# The candidate tower adds three vectors: one for the film, one for its period of five years, and the sum of its genres'.
-# The features start at zero and earn their weight. A film that training never saw has the vector of the
+# The candidate tower adds three vectors: one for the film, one for its period of five years, and the sum of its
+# genres'. The features start at zero and earn their weight. A film that training never saw has the vector of the
 # unknown id plus what its period and genres say.
 
 
@@ -238,8 +237,8 @@ print("queries", model.query_tower(users).shape, "candidates", model.candidate_t
 # %% [markdown]
 # ## Train
 #
-# A batch is read by shuffled row numbers: shuffle the numbers, cut them into batches, gather the rows. That moves
-# whole batches, where shuffling the rows themselves would move them one by one. Beside the person and the film, each pair
+# A batch is read by shuffled row numbers: shuffle the numbers, cut them into batches, gather the rows. That moves whole
+# batches, where shuffling the rows themselves would move them one by one. Beside the person and the film, each pair
 # carries the film's share of the training pairs, which we need later.
 
 
@@ -270,8 +269,8 @@ def score(model):
 # %% [markdown]
 # TFRS offers `FactorizedTopK` to do this while it trains. We leave it out: at each step it would score every pair
 # against all the films, about nine times the work of the batch itself. (If you put it in while the task gets
-# `candidate_ids`, its candidates need ids as well.) Scoring once an epoch is enough. For the loss, `fit` would report the
-# epoch's last batch; the metric that we gave the task averages over all of them.
+# `candidate_ids`, its candidates need ids as well.) Scoring once an epoch is enough. For the loss, `fit` would report
+# the epoch's last batch; the metric that we gave the task averages over all of them.
 
 
 # %%
@@ -321,13 +320,13 @@ assert plain_curve["ndcg"].max() < popular.ndcg.mean(), "plain in-batch softmax 
 #
 # $$s_{ij} = \log \frac{p(j \mid i)}{q_j} + \text{a constant of row } i$$
 #
-# where $q_j$ is the probability that film $j$ turns up in a batch, its share of the training pairs. The repair is
-# to subtract $\log q_j$ from the score **in training only**. Then it is $s_{ij} - \log q_j$ that learns the ratio, and
-# $s_{ij}$ learns $\log p(j \mid i)$, the thing we rank by. This is the **logQ correction** (Bengio and Senécal, 2008; Yi et al.,
-# 2019).
+# where $q_j$ is the probability that film $j$ turns up in a batch, its share of the training pairs. The repair is to
+# subtract $\log q_j$ from the score **in training only**. Then it is $s_{ij} - \log q_j$ that learns the ratio, and
+# $s_{ij}$ learns $\log p(j \mid i)$, the thing we rank by. This is the **logQ correction** (Bengio and Senécal, 2008;
+# Yi et al., 2019).
 #
-# The sign is easy to get wrong, so work it on Ann and Ben. Say that the blockbuster has a share of 0.4 and the little-known
-# film of 0.1. Logarithms of shares are negative, so subtracting them lifts both films, the rare one more.
+# The sign is easy to get wrong, so work it on Ann and Ben. Say that the blockbuster has a share of 0.4 and the
+# little-known film of 0.1. Logarithms of shares are negative, so subtracting them lifts both films, the rare one more.
 
 # %% tags=["nbval-check-output"]
 shares = np.array([0.1, 0.4], dtype=np.float32)  # (batch,): the little-known film, the blockbuster
@@ -338,8 +337,8 @@ print(f"by hand {by_hand:.4f}, TFRS {by_tfrs:.4f}")
 assert np.isclose(by_hand, by_tfrs, atol=1e-5), "TFRS should subtract log q"
 
 # %% [markdown]
-# What does that do to the blockbuster? In Ann's row it is the negative, and the gradient pushes a negative down with the
-# force of its softmax share.
+# What does that do to the blockbuster? In Ann's row it is the negative, and the gradient pushes a negative down with
+# the force of its softmax share.
 
 # %% tags=["nbval-check-output"]
 push = tf.nn.softmax(scores)[0, 1].numpy()
@@ -392,8 +391,8 @@ assert logq_curve["ndcg"].min() > popular.ndcg.mean(), "with logQ every epoch sh
 # %% [markdown]
 # ## Evaluate on the test
 #
-# The validation part chooses the number of epochs, for each model its own best. (Size, batch and learning rate
-# were chosen on it too, beforehand.) Then each model is trained again, on all the training pairs.
+# The validation part chooses the number of epochs, for each model its own best. (Size, batch and learning rate were
+# chosen on it too, beforehand.) Then each model is trained again, on all the training pairs.
 
 
 # %%
@@ -409,8 +408,8 @@ logq_model, logq_seconds = train_at_best(InBatchSoftmaxLogQ, logq_curve)
 
 # %% [markdown]
 # Two more rows answer to the same table. One is iALS, lesson 02's matrix factorisation for choices. The other tests our
-# explanation: if the plain model has learnt $\log p - \log q$, then adding $\log q$ back when we *rank* should
-# repair it without any training.
+# explanation: if the plain model has learnt $\log p - \log q$, then adding $\log q$ back when we *rank* should repair
+# it without any training.
 
 # %%
 plain_scores, logq_scores = score(plain_model), score(logq_model)  # (n_users, n_items)
@@ -427,7 +426,7 @@ results_table(pd.DataFrame([{"model": name} | result.summary() for name, result 
 
 # %% [markdown]
 # `low` and `high` bound NDCG@10 with 95 % confidence, `coverage` is the share of the catalogue that anybody is shown,
-# and `popularity` is how many people had rated a recommended film. The plain model covers most of the catalogue and
+# and `popularity` is how many people had rated a recommended film. The plain model has the widest coverage and
 # recommends films that hardly anybody knows. One line moves it beyond most popular and close to iALS. Adding $\log q$
 # back at the end does as much, so the explanation holds.
 
@@ -468,8 +467,8 @@ history.query("rating == 5")[[TITLE, YEAR, GENRES]].tail(6)
 
 # %% [markdown]
 # A model's favourites are first of all what a person has chosen already: that is what it was trained to score high. A
-# recommender has to leave those out. On the left are the best ten of all films, on the right the best ten that
-# user 95 has not rated.
+# recommender has to leave those out. On the left are the best ten of all films, on the right the best ten that user 95
+# has not rated.
 
 # %%
 row = np.searchsorted(users, person)
@@ -546,8 +545,8 @@ assert set(ask(reloaded, person)) == set(expected), "the index should return wha
 # Popular films pushed down and seen films recommended are the two great ones, and both are repaired above. Two more go
 # by in silence.
 #
-# **Counts instead of shares.** TFRS cuts `candidate_sampling_probability` off at 1. Hand it counts and every film gets a
-# probability of 1, whose logarithm is 0: nothing is corrected and nothing is said.
+# **Counts instead of shares.** TFRS cuts `candidate_sampling_probability` off at 1. Hand it counts and every film gets
+# a probability of 1, whose logarithm is 0: nothing is corrected and nothing is said.
 
 # %% tags=["nbval-check-output"]
 counts = np.array([10, 40], dtype=np.float32)  # what gave the shares 0.1 and 0.4
@@ -557,8 +556,8 @@ print(f"with counts {with_counts:.4f}, without any correction {without:.4f}, wit
 assert with_counts == without, "counts should be the same as no correction"
 
 # %% [markdown]
-# **Duplicates.** An index made from interactions holds a film once for everybody who chose it, and the best ten
-# are one film ten times. Index the catalogue, where each film stands once.
+# **Duplicates.** An index made from interactions holds a film once for everybody who chose it, and the best ten are one
+# film ten times. Index the catalogue, where each film stands once.
 
 # %%
 chosen = np.searchsorted(catalogue["item_id"], test_split.train[ITEM_ID])  # (n_pairs,)
@@ -582,17 +581,17 @@ new_films = ~np.isin(test_split.test[ITEM_ID], test_split.train[ITEM_ID])
 print(f"{new_films.mean():.1%} of the test's choices are films that training never saw")
 
 # %% [markdown]
-# **The batch.** A larger batch has more negatives and a score matrix that grows with its square. On several machines the
-# negatives are those of one machine, not of all.
+# **The batch.** A larger batch has more negatives and a score matrix that grows with its square. On several machines
+# the negatives are those of one machine, not of all.
 #
-# **The shares.** Ours are counted once. Where the catalogue changes by the hour, they are estimated while training (Yi et al.,
-# 2019).
+# **The shares.** Ours are counted once. Where the catalogue changes by the hour, they are estimated while training (Yi
+# et al., 2019).
 #
 # **The split.** Cutting each person's history by time lets one person's future train what another's past is tested on.
 # [Lesson 02](02_recommend_with_classic_baselines.ipynb) says how much that is worth.
 #
-# The rows below go to the course's leaderboard, and the film vectors to
-# [Lesson 11](11_compare_embeddings.ipynb), which asks what they hold to be near.
+# The rows below go to the course's leaderboard, and the film vectors to [Lesson 11](11_compare_embeddings.ipynb), which
+# asks what they hold to be near.
 
 # %%
 board = Leaderboard("08")
@@ -605,24 +604,24 @@ save_item_vectors("08", catalogue["item_id"], item_vectors.numpy())
 # ## Exercises
 #
 # 1. Set `BATCH` to 128 and to 4096. Which of the two models minds more, and why?
-# 2. Let the candidate tower return `item` alone. How many epochs does the model with logQ now need for the same NDCG@10 on
-#    the validation part?
-# 3. An index has no room for "$\log q$ added when ranking". Or has it? Append $\log q$ to the plain model's film vectors and a
-#    1 to its queries, and get the table's third row from `BruteForce`.
-# 4. Scale both towers' vectors to length 1 and give the task `temperature=0.1`. What happens to the
-#    popularity of what is recommended, and why can unit vectors not simply make popular films long?
+# 2. Let the candidate tower return `item` alone. How many epochs does the model with logQ now need for the same NDCG@10
+#    on the validation part?
+# 3. An index has no room for "$\log q$ added when ranking". Or has it? Append $\log q$ to the plain model's film
+#    vectors and a 1 to its queries, and get the table's third row from `BruteForce`.
+# 4. Scale both towers' vectors to length 1 and give the task `temperature=0.1`. What happens to the popularity of what
+#    is recommended, and why can unit vectors not simply make popular films long?
 #
 # ## Takeaways
 #
-# - The batch is the negative set: the loss is a softmax over the batch's films, summed over its rows, and worked by hand it
-#   equals TFRS's.
+# - The batch is the negative set: the loss is a softmax over the batch's films, summed over its rows, and worked by
+#   hand it equals TFRS's.
 # - Plain in-batch softmax learns what is unusually yours. It lost to most popular; adding $\log q$ back showed why.
-# - Subtracting $\log q$ in training, one argument, put the same towers at least 35 % above most popular and within 10 % of
-#   iALS.
+# - Subtracting $\log q$ in training, one argument, put the same towers at least 35 % above most popular and within 10 %
+#   of iALS.
 # - Most of a model's favourites had been seen: leave them out. The saved index did, and gave the same films back.
 #
-# **Next.** [Lesson 11](11_compare_embeddings.ipynb) compares the film vectors of this lesson with others. A later lesson takes
-# sampling bias apart: temperature, hard and mixed negatives.
+# **Next.** [Lesson 11](11_compare_embeddings.ipynb) compares the film vectors of this lesson with others. A later
+# lesson takes sampling bias apart: temperature, hard and mixed negatives.
 #
 # **References**
 #
