@@ -1,0 +1,729 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks//ipynb,notebooks/scripts//py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Compare item embeddings by cosine similarity
+#
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/11_compare_embeddings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/11_compare_embeddings.ipynb)
+#
+# **What you'll do**: build a "because you watched" list from three sets of film vectors, and find out when to believe
+# it.
+#
+# **What you'll learn**
+#
+# - what near means: the cosine and the distance of unit vectors are one thing;
+# - to find the nearest neighbours of every film exactly, a block at a time;
+# - to measure neighbours against chance, and to ask what the yardstick itself has seen;
+# - what a 2-D map shows and what it cannot show, and what hubs are;
+# - two cases in which a high cosine means nothing.
+#
+# **What you'll need**: the idea of an item tower from [Lesson 05](05_predict_ratings.ipynb) or [Lesson
+# 08](08_retrieve_with_in_batch_negatives.ipynb); one minute; under 1 GB of memory. Nothing is trained here, and
+# neither lesson needs to have been run: the vectors of their towers come with the course.
+
+# %% [markdown]
+# On Colab this installs the course; elsewhere it does nothing.
+
+# %% tags=["colab"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ git+https://github.com/two-towers-course/two-towers@v0.1.0"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
+
+# %% [markdown]
+# We need NumPy, a truncated SVD, and the course's neighbour search; no TensorFlow.
+
+# %%
+import itertools
+import time
+import timeit
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.transforms import Bbox
+from scipy.sparse import csr_matrix
+from scipy.stats import skew, spearmanr
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.manifold import TSNE
+
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
+from recsys_utils.data import load_item_vectors, load_movielens
+from recsys_utils.display import results_table
+from recsys_utils.evaluation import bootstrap_interval, top_k
+from recsys_utils.similarity import nearest_neighbours
+
+plt.style.use("recsys_utils.two_towers")
+
+# %% [markdown]
+# These sizes are yours to change.
+
+# %% tags=["parameters"]
+N_NEIGHBOURS = 10  # length of a film's list of neighbours
+DIM = 32  # of the SVD
+KNOWN = 20  # ratings from which we call a film known
+ON_MAP = 50  # ratings from which a film gets a place on the map
+USER = 68  # whom we recommend to
+SEED = 1
+
+# %% [markdown]
+# ## Films, and how often they are rated
+#
+# MovieLens holds the ratings, the titles and the genres.
+
+# %% tags=["nbval-check-output"]
+movielens = load_movielens()
+ratings, items = movielens.ratings, movielens.items
+titles, genres, n_items = items[TITLE].to_numpy(), items[GENRES].to_numpy(), len(items)
+n_ratings = ratings[ITEM_ID].value_counts().reindex(items[ITEM_ID]).to_numpy()  # (n_items,)
+print(f"{len(ratings):,} ratings of {n_items:,} films")
+print(f"half of the films have at most {np.median(n_ratings):.0f} ratings, {(n_ratings == 1).sum():,} have only one")
+results_table(items.assign(ratings=n_ratings).head(3))
+
+# %% [markdown]
+# Remember those films with one rating. They will explain most of what looks odd below.
+#
+# ## Three sets of film vectors
+#
+# Two come from item towers: [Lesson 05](05_predict_ratings.ipynb) trained its tower to predict stars, [Lesson
+# 08](08_retrieve_with_in_batch_negatives.ipynb) to pick the film a person chose. Both towers read the genres of a
+# film; keep that in mind too. The third is made here and reads ratings alone: a truncated SVD of the matrix of films
+# and users, with 0 where there is no rating. A film becomes its row of $F\Sigma$ in $R \approx F\Sigma P^\top$.
+
+# %%
+row = np.searchsorted(items[ITEM_ID], ratings[ITEM_ID])
+column, _ = ratings[USER_ID].factorize()
+matrix = csr_matrix((ratings[RATING], (row, column)))  # (n_items, n_users)
+svd = TruncatedSVD(DIM, algorithm="arpack", random_state=SEED)
+factors = svd.fit_transform(matrix)  # (n_items, DIM)
+
+# %% [markdown]
+# Every vector is divided by its length, so only its direction is left.
+
+# %% tags=["nbval-check-output"]
+towers = {"ratings tower (05)": load_item_vectors("05"), "retrieval tower (08)": load_item_vectors("08")}
+embeddings = {name: tower.vectors for name, tower in towers.items()}
+embeddings["SVD"] = factors / np.linalg.norm(factors, axis=1, keepdims=True)
+
+for name, vectors in embeddings.items():
+    print(f"{name}: {vectors.shape}")
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5), "each vector should have length 1"
+for tower in towers.values():
+    assert np.array_equal(tower.item_id, items[ITEM_ID]), "row i of every matrix should be the same film"
+
+# %% [markdown]
+# ## What near means
+#
+# The cosine of two vectors is their dot product after both are scaled to length 1. For such vectors
+#
+# $$\lVert a - b \rVert^2 = a \cdot a + b \cdot b - 2\, a \cdot b = 2 - 2 \cos(a, b),$$
+#
+# so the nearest film and the most similar film are the same film. Two vectors by hand:
+
+# %% tags=["nbval-check-output"]
+a, b = np.array([1.0, 0.0]), np.array([0.6, 0.8])  # both of length 1
+cosine = a @ b
+squared_distance = np.square(a - b).sum()
+print(f"cosine {cosine:.1f}, squared distance {squared_distance:.1f}")
+assert np.isclose(squared_distance, 2 - 2 * cosine), "distance and cosine should be one thing"
+
+# %% [markdown]
+# It runs from 0 (same direction) over 2 (nothing in common) to 4 (opposite).
+#
+# ## All pairs, a block at a time
+#
+# This lesson has no model to train: its model is this geometry, and its work is to find every film's nearest films.
+# One matrix product compares a block of films with all others. Here is a block of three.
+
+# %%
+vectors = embeddings["SVD"]
+block = vectors[:3] @ vectors.T  # (3, n_items) cosines
+block[np.arange(3), np.arange(3)] = -np.inf  # a film is not its own neighbour
+print(titles[:3], "→", titles[block.argmax(axis=1)])
+
+# %% [markdown]
+# `nearest_neighbours` does that for block after block and keeps the best of each row, so the full matrix never
+# exists.
+
+
+# %% tags=["nbval-check-output"]
+def neighbours_among(films: np.ndarray) -> dict:
+    found = {}
+    for name, vectors in embeddings.items():
+        index, squared_distance = nearest_neighbours(vectors[films], N_NEIGHBOURS)
+        found[name] = films[index], squared_distance  # both (len(films), N_NEIGHBOURS)
+    return found
+
+
+everything = np.arange(n_items)
+among_all = neighbours_among(everything)
+for name, (others, squared_distance) in among_all.items():
+    cosine = (embeddings[name][:, None] * embeddings[name][others]).sum(axis=2)  # (n_items, N_NEIGHBOURS)
+    assert np.allclose(squared_distance, 2 - 2 * cosine, atol=1e-5), f"{name}: distance is not 2 - 2 cosine"
+print(f"squared distance = 2 - 2 cosine for {len(among_all) * n_items * N_NEIGHBOURS:,} pairs")
+assert np.array_equal(among_all["SVD"][0][:3, 0], block.argmax(axis=1)), "the function should find what we found"
+
+# %% [markdown]
+# ## The nearest film
+#
+# For a few films that everybody knows, the nearest of all films. Each set of vectors has its own idea of near.
+
+# %% tags=["nbval-check-output"]
+shown = ["Toy Story", "Alien", "Pulp Fiction", "Pretty Woman", "Lord of the Rings: The Two Towers, The"]
+rows = []
+for title in shown:
+    film = np.flatnonzero(titles == title)[0]
+    for name, (others, squared_distance) in among_all.items():
+        nearest = others[film, 0]
+        rows.append([title, genres[film], name, titles[nearest], genres[nearest], squared_distance[film, 0]])
+results_table(
+    pd.DataFrame(rows, columns=["film", "genres", "vectors", "nearest film", "its genres", "squared distance"])
+)
+
+# %% [markdown]
+# Distances of different rows of vectors cannot be compared: each set has its own scale. And a table of five films
+# that we picked proves nothing. We need a yardstick and we need chance.
+#
+# ## The yardstick, and how often a film was rated
+#
+# The Jaccard index of two films is the number of genres that they share over the number that either has: 0 for
+# nothing in common, 1 for the same genres. Chance is what random films reach.
+
+# %% tags=["nbval-check-output"]
+flags = items[GENRES].str.get_dummies("|").to_numpy(bool)  # (n_items, n_genres)
+
+
+def genre_agreement(films: np.ndarray, others: np.ndarray) -> np.ndarray:
+    one, other = flags[films][:, None], flags[others]  # (n, 1, n_genres), (n, k, n_genres)
+    return ((one & other).sum(axis=2) / (one | other).sum(axis=2)).mean(axis=1)  # (n,)
+
+
+rng = np.random.default_rng(SEED)
+chance = genre_agreement(everything, rng.integers(n_items, size=(n_items, N_NEIGHBOURS))).mean()
+print(f"{titles[0]}: {genres[0]}\n{titles[1]}: {genres[1]}")
+print(f"Jaccard index {genre_agreement(np.array([0]), np.array([[1]]))[0]:.2f}; of random films {chance:.2f}")
+assert genre_agreement(np.array([0]), np.array([[1]]))[0] == 3 / 5, "three shared genres out of five"
+
+# %% [markdown]
+# Group the films by the number of their ratings, and ask each group twice: do a film's neighbours share its genres,
+# and how near is the nearest?
+
+# %%
+groups = {"1": 1, "2–4": 2, "5–19": 5, "20–49": 20, "50+": 50}  # label: fewest ratings
+group = np.searchsorted(list(groups.values()), n_ratings, side="right") - 1  # (n_items,)
+agreement, distance = {}, {}
+for name, (others, squared_distance) in among_all.items():
+    jaccard = genre_agreement(everything, others)
+    agreement[name] = [jaccard[group == g] for g in range(len(groups))]
+    distance[name] = [np.median(squared_distance[group == g, 0]) for g in range(len(groups))]
+
+# %% [markdown]
+# Left, the dotted line is chance, and bars are 95 % intervals; right, low means near.
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
+left.axhline(chance, color="black", linestyle=":", label="chance")
+for name in embeddings:
+    means = np.array([jaccard.mean() for jaccard in agreement[name]])
+    low, high = np.transpose([bootstrap_interval(jaccard, resamples=500) for jaccard in agreement[name]])
+    left.errorbar(list(groups), means, [means - low, high - means], marker="o", capsize=3, label=name)
+    right.plot(list(groups), distance[name], marker="o")
+left.set(title="Do neighbours share genres?", xlabel="ratings of the film", ylabel="mean Jaccard index", ylim=(0, 1))
+right.set(title="How near is the nearest?", xlabel="ratings of the film", ylabel="median squared distance")
+left.legend(fontsize=8)
+plt.show()
+
+# %% [markdown]
+# Two stories. The SVD has to learn everything from ratings: with one rating its neighbours are hardly better than
+# chance, with fifty they are. The towers go the other way. They read the genres, and of a film with one rating the
+# genres are nearly all that they know, so they put it where its genres are. Their agreement is highest where they
+# know least. It says what a tower was *fed*, not how much it understood.
+#
+# The right side is the warning of this lesson. In every set, the nearest neighbours are nearest where there are the
+# fewest ratings. A short distance between two rare films is not knowledge; it is the lack of anything to tell them
+# apart.
+
+# %%
+for name in embeddings:
+    assert distance[name][0] < distance[name][-1], f"{name}: rare films should crowd together"
+    assert agreement[name][-1].mean() > 1.5 * chance, f"{name}: neighbours of known films should beat chance"
+assert agreement["SVD"][0].mean() < agreement["SVD"][-1].mean(), "the SVD should gain from ratings"
+for name in towers:
+    assert agreement[name][0].mean() > agreement[name][-1].mean(), f"{name}: genres should rule the rare films"
+
+# %% [markdown]
+# ## Evaluate against chance
+#
+# So from here on we keep to known films, and find their neighbours among known films.
+
+# %% tags=["nbval-check-output"]
+known = np.flatnonzero(n_ratings >= KNOWN)
+among_known = neighbours_among(known)
+print(
+    f"{len(known):,} films have at least {KNOWN} ratings; they hold {n_ratings[known].sum() / len(ratings):.0%} of them"
+)
+
+# %% [markdown]
+# Genres are an unfair yardstick: the towers have seen them. No set of vectors has seen a title. So here is a second
+# one: is at least one of a film's ten nearest from the same series? The list of series is made by hand.
+
+# %% tags=["nbval-check-output"]
+SERIES = (
+    "Ace Ventura, Alien, American Pie, Austin Powers, Back to the Future, Batman, Beverly Hills Cop, Bourne, Die Hard, "
+    "Ghostbusters, Godfather, Harry Potter, Hobbit, Home Alone, Ice Age, Indiana Jones, Jurassic Park, Karate Kid, "
+    "Kill Bill, Lethal Weapon, Lord of the Rings, Mad Max, Matrix, Men in Black, Mission: Impossible, Mummy, Naked Gun, "
+    "Pirates of the Caribbean, Rush Hour, Scream, Shrek, Spider-Man, Star Trek, Star Wars, Superman, Terminator, "
+    "Toy Story, X-Men"
+).split(", ")
+series = items[TITLE].str.extract(f"^({'|'.join(SERIES)})")[0].to_numpy()  # (n_items,) missing where there is none
+sequels = known[pd.Series(series[known]).duplicated(keep=False) & pd.notna(series[known])]
+print(f"{len(sequels)} known films of {len(np.unique(series[sequels]))} series")
+print(titles[sequels][:6])
+
+# %% [markdown]
+# For chance, every known film gets ten other known films at random.
+
+# %%
+n_known = len(known)
+steps = rng.integers(1, n_known, size=(n_known, N_NEIGHBOURS))  # from a film to another, never to itself
+lists = {"chance": known[(np.arange(n_known)[:, None] + steps) % n_known]}  # (n_known, N_NEIGHBOURS)
+lists |= {name: others for name, (others, _) in among_known.items()}
+
+# %% [markdown]
+# Both yardsticks in one table, with 95 % bootstrap intervals over films. The first row is chance.
+
+# %% tags=["nbval-check-output"]
+is_sequel = np.isin(known, sequels)
+genre_score, series_score, rows = {}, {}, []
+for name, others in lists.items():
+    genre_score[name] = genre_agreement(known, others)
+    series_score[name] = (series[sequels][:, None] == series[others[is_sequel]]).any(axis=1)
+    rows.append([name])
+    for score in (genre_score[name], series_score[name]):
+        low, high = bootstrap_interval(score)
+        rows[-1] += [score.mean(), f"{low:.3f} to {high:.3f}"]
+results_table(pd.DataFrame(rows, columns=["vectors", "shared genres", "interval", "same series", "its interval"]))
+
+# %%
+genre_mean = {name: score.mean() for name, score in genre_score.items()}
+series_mean = {name: score.mean() for name, score in series_score.items()}
+for name in embeddings:
+    assert bootstrap_interval(genre_score[name])[0] > genre_mean["chance"], f"{name}: genres should beat chance"
+    assert bootstrap_interval(series_score[name])[0] > series_mean["chance"], f"{name}: series should beat chance"
+assert genre_mean["SVD"] < min(genre_mean[name] for name in towers), (
+    "towers that read genres should agree more in genre"
+)
+assert series_mean["SVD"] > series_mean["ratings tower (05)"], "the SVD should find more sequels than the ratings tower"
+Markdown(
+    f"On genres the SVD comes last, with {genre_mean['SVD']:.2f}. On series, which no vector has seen, it finds "
+    f"{series_mean['SVD']:.0%} where the ratings tower finds {series_mean['ratings tower (05)']:.0%} and the retrieval "
+    f"tower {series_mean['retrieval tower (08)']:.0%}. **Choose the yardstick and you choose the winner.**"
+)
+
+# %% [markdown]
+# The reason is in what each was trained for. A tower that predicts stars puts films together that get the same stars
+# from the same people; whether they were watched together is not its business. The SVD with zeros for missing ratings
+# and the retrieval tower learn who watches what with what, and people watch series.
+#
+# ## Do the three agree?
+#
+# If near meant one thing, the three would list the same films. Count how many of the ten they share.
+
+
+# %% tags=["nbval-check-output"]
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return (one[:, :, None] == other[:, None, :]).any(axis=2).mean()  # (n, k, k) -> share
+
+
+pairs = [("chance", "SVD"), *itertools.combinations(embeddings, 2)]
+shared = {pair: overlap(lists[pair[0]], lists[pair[1]]) for pair in pairs}
+results_table(pd.DataFrame([[*pair, share] for pair, share in shared.items()], columns=["one", "other", "shared"]))
+
+# %% [markdown]
+# All pairs share more than chance, and none shares half of its list. Similar is always similar *for a purpose*.
+
+# %%
+assert np.isclose(shared["chance", "SVD"], N_NEIGHBOURS / (n_known - 1), atol=0.005), "chance is k of n - 1"
+for pair in pairs[1:]:
+    assert 1.5 * shared["chance", "SVD"] < shared[pair] < 0.5, f"{pair} share {shared[pair]:.0%}"
+
+# %% [markdown]
+# ## Draw a map
+#
+# t-SNE lays films out in the plane so that near neighbours stay near. We take the retrieval tower, and only films
+# with many ratings. A film's colour is the first of these genres that it has.
+
+# %%
+on_map = np.flatnonzero(n_ratings >= ON_MAP)
+vectors = embeddings["retrieval tower (08)"][on_map]  # (n_on_map, dim)
+spot = TSNE(init="pca", method="exact", random_state=SEED).fit_transform(vectors)  # (n_on_map, 2)
+
+main_genres = ["Children", "Horror", "Sci-Fi", "Action", "Comedy", "Drama"]
+main_genre = np.full(len(on_map), "other", dtype=object)
+for genre in reversed(main_genres):
+    main_genre[items[GENRES][on_map].str.contains(genre)] = genre
+
+# %% [markdown]
+# Labels go on films that most people know. Each label takes the first free place around its film.
+
+# %%
+LABELLED = (
+    "Toy Story; Lion King, The; Shrek; Finding Nemo; Home Alone; E.T. the Extra-Terrestrial; Alien; Scream; "
+    "Shining, The; Silence of the Lambs, The; Star Wars: Episode IV - A New Hope; Matrix, The; Blade Runner; "
+    "Jurassic Park; Die Hard; Gladiator; Kill Bill: Vol. 1; Pretty Woman; Groundhog Day; Clueless; Titanic; Forrest Gump; "
+    "Godfather, The; Casablanca; Pulp Fiction; Fargo; Lord of the Rings: The Two Towers, The"
+).split("; ")
+
+
+def label(axes: plt.Axes, text: str, at: np.ndarray, taken: list) -> None:
+    for radius in (9, 18, 28, 40, 55, 75, 100):  # points
+        for angle in np.arange(0, 2 * np.pi, np.pi / 8):
+            offset = radius * np.array([np.cos(angle), np.sin(angle)])
+            side = "left" if offset[0] > 0 else "right"
+            note = axes.annotate(text, at, offset, textcoords="offset points", ha=side, va="center", fontsize=9)
+            box = note.get_window_extent().padded(1)
+            if not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                axes.annotate("", at, offset, textcoords="offset points", arrowprops={"arrowstyle": "-", "lw": 0.7})
+                return
+            note.remove()
+    raise ValueError(f"no free place for {text!r}")
+
+
+# %% [markdown]
+# Look for neighbourhoods that you can name.
+
+# %%
+figure, axes = plt.subplots(figsize=(9, 7.5))
+for genre, colour in zip(
+    [*main_genres, "other"], [*plt.rcParams["axes.prop_cycle"].by_key()["color"][:6], "0.7"], strict=True
+):
+    axes.scatter(*spot[main_genre == genre].T, s=22, color=colour, label=genre)
+axes.set(
+    title=f"{len(on_map)} films with at least {ON_MAP} ratings, retrieval tower",
+    xlabel="t-SNE 1 (no unit)",
+    ylabel="t-SNE 2 (no unit)",
+)
+axes.legend(ncols=7, loc="upper center", bbox_to_anchor=(0.5, -0.08))
+figure.canvas.draw()  # fixes the layout, so that labels can be measured
+dots = axes.transData.transform(spot)
+taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]  # no label on a film
+for film in np.flatnonzero(np.isin(titles[on_map], LABELLED)):
+    label(axes, titles[on_map][film].split(":")[0].removesuffix(", The"), spot[film], taken)
+plt.show()
+
+# %% [markdown]
+# The map is pleasant, and it is a summary that has lost most of what it summarises. How many of a film's ten nearest
+# by cosine are among its ten nearest on the map? For comparison, a plain projection on the first two principal axes.
+
+
+# %%
+def near(points: np.ndarray) -> np.ndarray:
+    return nearest_neighbours(points, N_NEIGHBOURS).index
+
+
+kept_by_tsne = overlap(near(vectors), near(spot))
+kept_by_pca = overlap(near(vectors), near(PCA(2, random_state=SEED).fit_transform(vectors)))
+kept_by_chance = N_NEIGHBOURS / (len(on_map) - 1)
+assert kept_by_chance < kept_by_pca < kept_by_tsne < 0.8, "t-SNE should keep more than PCA, and lose a part"
+Markdown(
+    f"The map keeps {kept_by_tsne:.0%} of the nearest films, the projection {kept_by_pca:.0%}, chance "
+    f"{kept_by_chance:.0%}."
+)
+
+# %% [markdown]
+# So read the map for its neighbourhoods, and check a pair of films by its cosine. Nothing else on it has a meaning:
+# not the axes, not the gaps between islands, not their size (Wattenberg et al., 2016).
+#
+# ## Hubs
+#
+# Every film has ten neighbours, so a film is in ten lists on average. On average only: in many dimensions some points
+# lie near to very many others (Radovanović et al., 2010). A "similar films" shelf would show those hubs again and
+# again. The baseline here is vectors of random directions.
+
+# %%
+random_vectors = rng.normal(size=(n_known, DIM))
+random_vectors /= np.linalg.norm(random_vectors, axis=1, keepdims=True)
+lists["random vectors"] = known[near(random_vectors)]
+in_lists = {
+    name: np.bincount(lists[name].ravel(), minlength=n_items)[known]  # (n_known,) lists that a film is in
+    for name in ["random vectors", *embeddings]
+}
+for name, times in in_lists.items():
+    assert times.mean() == N_NEIGHBOURS, f"{name}: every list should have its place"
+
+# %% [markdown]
+# A long tail to the right is what hubs look like.
+
+# %%
+figure, axes = plt.subplots()
+for name, times in in_lists.items():
+    style = ":" if name == "random vectors" else "-"
+    axes.plot(
+        np.sort(times)[::-1],
+        np.arange(1, n_known + 1) / n_known,
+        style,
+        label=name,
+        color="black" if style == ":" else None,
+    )
+axes.axvline(N_NEIGHBOURS, color="0.6", linewidth=1)
+axes.set(
+    title="Few films are in many lists",
+    xlabel="lists that a film is in, at least",
+    ylabel="share of films",
+    yscale="log",
+)
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# Skewness puts the tail into one number: 0 for a symmetric distribution. The last column asks if hubs are just the
+# films that everybody rates (Spearman's rank correlation).
+
+# %% tags=["nbval-check-output"]
+rows = []
+for name, times in in_lists.items():
+    hub = times.argmax()
+    correlation = spearmanr(times, n_ratings[known]).statistic
+    rows.append([name, skew(times), (times == 0).mean(), times[hub], titles[known[hub]], correlation])
+names = ["vectors", "skewness", "share in no list", "most lists", "whose", "correlation with ratings"]
+results_table(pd.DataFrame(rows, columns=names))
+
+# %%
+skewness = {name: skew(times) for name, times in in_lists.items()}
+popularity = {name: spearmanr(times, n_ratings[known]).statistic for name, times in in_lists.items()}
+for name in embeddings:
+    assert skewness[name] > skewness["random vectors"], f"{name}: should have more hubs than random vectors"
+assert popularity["SVD"] > 0.3, "hubs of the SVD should be popular films"
+assert abs(popularity["random vectors"]) < 0.1, "hubs of random vectors should know nothing of popularity"
+Markdown(
+    f"Every set has more hubs than random vectors. Those of the SVD are the popular films (correlation "
+    f"{popularity['SVD']:.2f}): its lists lean on them even though the cosine divides every length away."
+)
+
+# %% [markdown]
+# ## When a high cosine means nothing
+#
+# **Case 1: one rating.** Which person gave most of the ratings that are their film's only one? Take two of those
+# films: the one they liked least and the one they liked most.
+
+# %% tags=["nbval-check-output"]
+only = ratings[ratings[ITEM_ID].isin(items[ITEM_ID][n_ratings == 1])]
+person = only[USER_ID].value_counts().idxmax()
+theirs = only[only[USER_ID] == person].sort_values([RATING, ITEM_ID])
+films = np.searchsorted(items[ITEM_ID], theirs[ITEM_ID])  # (n,) from hated to loved
+cosines = embeddings["SVD"][films] @ embeddings["SVD"][films].T  # (n, n)
+print(f"user {person}: {len(films)} films that nobody else rated; smallest cosine between them {cosines.min():.6f}")
+ends = [0, -1]
+columns = {"film": titles[films[ends]], "genres": genres[films[ends]], "stars": theirs[RATING].iloc[ends]}
+results_table(pd.DataFrame(columns), digits=1)
+
+# %% [markdown]
+# Hated or loved, whatever it is about: the cosine is 1, as high as a cosine can be. The row of such a film in the
+# matrix has one number. Its SVD vector is that number times the person's vector, so its direction says *who* rated
+# the film, and nothing about the film. All films that only this person rated share one point.
+
+# %%
+lonely = n_ratings == 1
+others, squared_distance = among_all["SVD"]
+at_zero = (squared_distance[lonely, 0] < 1e-6).mean()
+genres_at_zero = genre_agreement(films, rng.choice(films, size=(len(films), N_NEIGHBOURS))).mean()
+assert cosines.min() > 0.9999, "all films that one person alone rated should have one direction"
+assert at_zero > 0.9, "nearly every film with one rating should have a twin at distance 0"
+assert genres_at_zero < 1.5 * chance, "such twins should share hardly more genres than chance"
+Markdown(
+    f"Of the {lonely.sum():,} films with one rating, {at_zero:.0%} have a neighbour at distance 0. The films of user "
+    f"{person} share genres with a Jaccard index of {genres_at_zero:.2f}; chance is {chance:.2f}."
+)
+
+# %% [markdown]
+# This is also why hubs had to be sought among known films: where hundreds of films share a point, the first ten of
+# them are everybody's neighbours. The repair is the one we used. Ask for a number of ratings before you show a
+# neighbour, or give the film features, as the towers do, and know that they are what you see.
+#
+# **Case 2: the same model, other cosines.** The prediction of a factorisation is a dot product of a person and a
+# film. Stretch an axis of the films and shrink the same axis of the people, and every prediction stays (Steck et al.,
+# 2024). Two films with the cosine 0:
+
+# %% tags=["nbval-check-output"]
+two_people = np.array([[2.0, 1.0], [0.0, 3.0]])  # (people, dim)
+two_films = np.array([[1.0, 1.0], [1.0, -1.0]])  # (films, dim)
+for stretch in (0.1, 1, 10):
+    axes_stretch = np.array([stretch, 1])  # of the films; the people get the inverse
+    films_now, people_now = two_films * axes_stretch, two_people / axes_stretch
+    assert np.allclose(people_now @ films_now.T, two_people @ two_films.T), "no prediction may change"
+    one, other = films_now / np.linalg.norm(films_now, axis=1, keepdims=True)
+    print(f"first axis of the films x {stretch:>4}: cosine {one @ other:+.2f}, same predictions")
+
+# %% [markdown]
+# Nearly opposite, unrelated, nearly equal, and no prediction moved. It is no toy: an SVD can give its singular values
+# $\Sigma$ to the films, as we did, or to the people, or half to each. Which films are near depends on that choice.
+
+# %% tags=["nbval-check-output"]
+sigma = svd.singular_values_  # (DIM,)
+for name, films_now, people_now in [
+    ("half to each", factors / sigma**0.5, svd.components_.T * sigma**0.5),
+    ("all to the people", factors / sigma, svd.components_.T * sigma),
+]:
+    assert np.allclose(films_now @ people_now.T, factors @ svd.components_), "no prediction may change"
+    stretched = films_now[known] / np.linalg.norm(films_now[known], axis=1, keepdims=True)
+    kept = overlap(lists["SVD"], known[near(stretched)])
+    print(f"singular values {name}: same predictions, {kept:.0%} of the nearest films are the same")
+    assert kept < 0.9, "the neighbours should depend on who gets the singular values"
+
+# %% [markdown]
+# Every tower that is trained on a plain dot product has this freedom: its loss does not see the stretch, so only the
+# starting point, the optimiser and the regularisation decide what its cosines are. If you want to use cosines, train
+# on them: normalise both towers' outputs before the dot product. Or choose the scale that means something: with
+# $F\Sigma$, the dot product of two films is the dot product of their rows in the model's rating matrix.
+
+# %%
+predicted = factors[:50] @ svd.components_  # (50, n_users) rows of the model's matrix
+assert np.allclose(predicted @ predicted.T, factors[:50] @ factors[:50].T), "FΣ should keep the rows' dot products"
+
+# %% [markdown]
+# ## Because you watched
+#
+# Now the shelf. One person, the last film that they gave five stars, and the nearest known films that they have not
+# rated.
+
+# %% tags=["nbval-check-output"]
+history = ratings[ratings[USER_ID] == USER].sort_values(TIMESTAMP)
+history_films = np.searchsorted(items[ITEM_ID], history[ITEM_ID])  # oldest first
+loved = history_films[(history[RATING] == 5).to_numpy() & (n_ratings[history_films] >= KNOWN)][-1]
+fresh = np.setdiff1d(known, history_films)  # known films without a rating by this person
+
+
+def because_you_watched(film: int, vectors: np.ndarray, candidates: np.ndarray, n_films: int = 5) -> np.ndarray:
+    best = top_k(vectors[[film]] @ vectors[candidates].T, n_films)[0]
+    return candidates[best]
+
+
+print(f"Because user {USER} watched {titles[loved]}:")
+shelf = {name: titles[because_you_watched(loved, vectors, fresh)] for name, vectors in embeddings.items()}
+assert not np.isin(because_you_watched(loved, embeddings["SVD"], fresh), history_films).any(), "nothing seen again"
+results_table(pd.DataFrame({"rank": range(1, 6), **shelf}))
+
+# %% [markdown]
+# Three shelves, each defensible. The retrieval tower and the SVD answer "what else do its viewers watch?", the
+# ratings tower answers "what do people rate the same way?". Put the one on the page that asks the user's question.
+#
+# ## In practice
+#
+# - **Say what near is for**, then choose the vectors: co-watching, taste, or content.
+# - **Hold every list against chance and against a yardstick that the vectors have not seen.** Better still, count
+#   clicks.
+# - **Set a floor of ratings** below which a film neither gets nor joins a list. It is the cheapest improvement there
+#   is.
+# - **Check for hubs** before the shelf goes live; put a limit on the lists that a film may be in.
+# - **Exact search lasts a long way.** All pairs cost $n^2$: the table in memory is what breaks first.
+
+# %% tags=["nbval-check-output"]
+n_large = 1_000_000
+table_bytes, block_bytes = n_large**2 * 4, n_large * 1024 * 8
+print(
+    f"a million films: all pairs in single precision {table_bytes / 1e12:.0f} TB, a block of 1,024 rows {block_bytes / 1e9:.0f} GB"
+)
+assert table_bytes > 400 * block_bytes, "a block should be small beside the table"
+
+# %% [markdown]
+# ## What goes wrong, and why
+#
+# Nearest-film tables are often made with a double loop in Python over all pairs. It is right, and it is slow: each
+# distance is a handful of operations wrapped in a function call. We time it on a sample and extrapolate, because
+# nobody wants to wait for the whole; then the blocks on everything. Both clocks count the work of all cores.
+
+
+# %%
+def squared_distance_of(one: np.ndarray, other: np.ndarray) -> float:
+    return np.sum(np.square(one - other))
+
+
+def double_loop(vectors: np.ndarray) -> np.ndarray:
+    table = np.full((len(vectors), len(vectors)), np.inf)
+    for i in range(len(vectors)):
+        for j in range(len(vectors)):
+            if i != j:
+                table[i, j] = squared_distance_of(vectors[i], vectors[j])
+    return table.argmin(axis=1)
+
+
+vectors = embeddings["retrieval tower (08)"]
+sample = vectors[known[:60]]
+assert np.array_equal(double_loop(sample), nearest_neighbours(sample, 1).index[:, 0]), "both should find the same films"
+
+# %% [markdown]
+# The best of five runs of each, so that a busy machine disturbs neither.
+
+# %% tags=["nbval-check-output"]
+loop_seconds = min(timeit.repeat(lambda: double_loop(sample), time.process_time, number=1, repeat=5))
+loop_seconds *= (n_items / len(sample)) ** 2  # extrapolated from the sample to all pairs
+block_seconds = min(timeit.repeat(lambda: nearest_neighbours(vectors, 1), time.process_time, number=1, repeat=5))
+assert loop_seconds > 300 * block_seconds, f"only {loop_seconds / block_seconds:.0f} times faster"
+print(f"{n_items:,} films, extrapolated from {len(sample)}: blocks are more than 300 times faster than the double loop")
+
+# %% [markdown]
+# It is also often said that with stored vectors a recommendation is an "O(1) lookup". Reading *one* film's vector, or
+# a list of neighbours that was made beforehand, is. Answering a new query is not: it must be compared with every
+# film. Measured, with a query against a quarter of the films and against all:
+
+# %% tags=["nbval-check-output"]
+query, quarter = vectors[0], vectors[: n_items // 4]
+quarter_seconds = min(timeit.repeat(lambda: quarter @ query, time.process_time, number=300, repeat=5))
+all_seconds = min(timeit.repeat(lambda: vectors @ query, time.process_time, number=300, repeat=5))
+print("four times the films take more than twice the time: a search, not an O(1) lookup")
+assert all_seconds > 2 * quarter_seconds, f"{all_seconds / quarter_seconds:.1f} times as long"
+
+# %% [markdown]
+# A later lesson puts an approximate index in front of a million films, which buys speed for a little recall.
+#
+# ## Exercises
+#
+# 1. Subtract each person's mean from their ratings before the SVD. What is the cosine of the two films of case 1 now?
+#    Is that better?
+# 2. Set `KNOWN` to 5 and then to 50. What happens to the two yardsticks and to the hubs?
+# 3. Draw the map from the SVD. Does it show genres or decades?
+# 4. Add the cosines of the retrieval tower and the SVD. Does the sum beat both on series?
+# 5. Divide each cosine by the mean cosine of the candidate to its own ten nearest. What does that do to the hubs?
+#
+# ## Takeaways
+#
+# - For unit vectors the squared distance is 2 - 2 cosine, so one matrix product finds the neighbours, in blocks and
+#   more than 300 times faster than a double loop.
+# - All three sets beat chance, and they share less than half of their lists: near is near for a purpose.
+# - The yardstick decides: towers that read genres win on genres, and the SVD beats the ratings tower on series.
+# - The shortest distances belong to the films with the fewest ratings. Ask for enough ratings first.
+# - A map keeps a part of the neighbours and nothing else; hubs are popular films in disguise.
+# - Cosines of a model trained on dot products can be changed without changing a prediction.
+#
+# ## Next
+#
+# A later lesson serves such lists from an index. [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) trains the
+# retrieval tower, [Lesson 05](05_predict_ratings.ipynb) the ratings tower.
+#
+# ## References
+#
+# - H. Steck, C. Ekanadham, N. Kallus (2024). [Is cosine-similarity of embeddings really about
+#   similarity?](https://arxiv.org/abs/2403.05440) WWW Companion.
+# - M. Radovanović, A. Nanopoulos, M. Ivanović (2010). [Hubs in space: popular nearest neighbors in high-dimensional
+#   data](https://jmlr.org/papers/v11/radovanovic10a.html). JMLR 11.
+# - L. van der Maaten, G. Hinton (2008). [Visualizing data using
+#   t-SNE](https://jmlr.org/papers/v9/vandermaaten08a.html). JMLR 9.
+# - M. Wattenberg, F. Viégas, I. Johnson (2016). [How to use t-SNE
+#   effectively](https://distill.pub/2016/misread-tsne/). Distill.
+# - F. M. Harper, J. A. Konstan (2015). [The MovieLens datasets: history and
+#   context](https://doi.org/10.1145/2827872). ACM TiiS 5(4).
