@@ -37,12 +37,11 @@ def pip_install(*arguments: str, packages: int) -> None:
     log, collected = [], 0
     for line in process.stdout:
         log.append(line)
-        if line.startswith("Collecting"):
-            collected += 1
-            print(f"\r  {collected:3} of {packages} downloaded  {line.split()[1]:<50.50}", end="", flush=True)
-        elif line.startswith("Installing collected"):
-            print(f"\r  {collected:3} of {packages} downloaded, now unpacking{'':40}", end="", flush=True)
-    print()
+        collected += line.startswith(("Collecting", "Processing"))
+        state = "now unpacking" if line.startswith("Installing") else "downloaded"
+        if sys.stdout.isatty():
+            print(f"\r  {collected:3} of at most {packages} packages {state:20}", end="", flush=True)
+    print(f"\r  {collected:3} packages installed{'':40}", flush=True)
     if process.wait():
         sys.exit("pip could not install requirements.lock; its last lines:\n" + "".join(log[-20:]))
 

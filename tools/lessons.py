@@ -1,6 +1,7 @@
 """Find, execute and render the lessons: what `make run` and `make notebooks` share."""
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from jinja2 import pass_context
 from nbclient import NotebookClient
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -34,6 +36,11 @@ def find_lessons(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
 def number(lesson: Path) -> str:
     """Return a lesson's two digits."""
     return lesson.name[:2]
+
+
+def progress_bar(cells: int) -> tqdm:
+    """Count cells on the terminal, or in a log a line now and then."""
+    return tqdm(total=cells, unit="cell", mininterval=0.1 if sys.stderr.isatty() else 20)
 
 
 class MemoryPeak:

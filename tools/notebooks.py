@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 import nbformat
-from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons
-from tqdm import tqdm
+from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons, progress_bar
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
@@ -27,7 +26,8 @@ def main() -> None:
     for script in find_lessons(SCRIPTS, ".py", sys.argv[1:]):
         subprocess.run([sys.executable, "-m", "jupytext", "--quiet", "--sync", str(script)], check=True, cwd=ROOT)
         lesson = Lesson(NOTEBOOKS / f"{script.stem}.ipynb")
-        with tqdm(total=lesson.code_cells, desc=lesson.path.stem, unit="cell") as progress:
+        with progress_bar(lesson.code_cells) as progress:
+            progress.set_description(lesson.path.stem)
             lesson.execute(lambda: progress.update())
         normalise(lesson.notebook)
         unfinished = lesson.path.with_suffix(".unfinished")

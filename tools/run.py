@@ -9,7 +9,7 @@ import sys
 
 import nbformat
 import psutil
-from lessons import BUILD, NOTEBOOKS, Lesson, find_lessons, number, render
+from lessons import BUILD, NOTEBOOKS, Lesson, find_lessons, number, progress_bar, render
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from tabulate import tabulate
 from tqdm import tqdm
@@ -135,7 +135,7 @@ def main() -> int:
     os.environ["TWO_TOWERS_LEADERBOARD"] = str(LEADERBOARD)
     report = {"machine": machine(), "lessons": [], "leaderboard": []}
     failures = {}
-    with tqdm(total=sum(lesson.code_cells for lesson in lessons), unit="cell") as progress:
+    with progress_bar(sum(lesson.code_cells for lesson in lessons)) as progress:
         for lesson in lessons:
             failure = run_lesson(lesson, progress)
             if failure:
