@@ -55,6 +55,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import Bbox
 from scipy.sparse import csr_matrix
 from scipy.stats import skew, spearmanr
@@ -88,7 +89,8 @@ SEED = 1
 # %% tags=["nbval-check-output"]
 movielens = load_movielens()
 ratings, items = movielens.ratings, movielens.items
-titles, genres, n_items = items[TITLE].to_numpy(), items[GENRES].to_numpy(), len(items)
+n_items, titles = len(items), items[TITLE].to_numpy()
+genres = items[GENRES].str.replace("|", ", ").to_numpy()  # (n_items,)
 n_ratings = ratings[ITEM_ID].value_counts().reindex(items[ITEM_ID]).to_numpy()  # (n_items,)
 print(f"{len(ratings):,} ratings of {n_items:,} films")
 print(f"half of the films have at most {np.median(n_ratings):.0f} ratings, {(n_ratings == 1).sum():,} have only one")
@@ -142,22 +144,32 @@ print(f"cosine {cosine:.1f}, squared distance {squared_distance:.1f}")
 assert np.isclose(squared_distance, 2 - 2 * cosine), "distance and cosine should be one thing"
 
 # %% [markdown]
-# It runs from 0 (same direction) over 2 (nothing in common) to 4 (opposite).
+# The squared distance runs from 0 (same direction) over 2 (right angle) to 4 (opposite).
 #
 # ## All pairs, a block at a time
 #
 # This lesson has no model to train: its model is this geometry, and its work is to find every film's nearest films.
-# One matrix product compares a block of films with all others. Here is a block of three.
+# One matrix product compares a block of films with all films, and the full matrix never exists.
 
-# %%
-vectors = embeddings["SVD"]
-block = vectors[:3] @ vectors.T  # (3, n_items) cosines
-block[np.arange(3), np.arange(3)] = -np.inf  # a film is not its own neighbour
-print(titles[:3], "→", titles[block.argmax(axis=1)])
+
+# %% tags=["nbval-check-output"]
+def nearest_in_blocks(vectors: np.ndarray, block_size: int = 1024) -> np.ndarray:
+    nearest = np.empty(len(vectors), dtype=int)
+    for start in range(0, len(vectors), block_size):
+        block = vectors[start : start + block_size] @ vectors.T  # (block, n) cosines
+        rows = np.arange(len(block))
+        block[rows, start + rows] = -np.inf  # a film is not its own neighbour
+        nearest[start + rows] = block.argmax(axis=1)
+    return nearest
+
+
+nearest = nearest_in_blocks(embeddings["SVD"])  # (n_items,)
+for film in range(3):
+    print(f"{titles[film]} → {titles[nearest[film]]}")
 
 # %% [markdown]
-# `nearest_neighbours` does that for block after block and keeps the best of each row, so the full matrix never
-# exists.
+# `nearest_neighbours` of the course does the same for the `k` nearest, with their distances and a fixed order of
+# ties.
 
 
 # %% tags=["nbval-check-output"]
@@ -175,7 +187,7 @@ for name, (others, squared_distance) in among_all.items():
     cosine = (embeddings[name][:, None] * embeddings[name][others]).sum(axis=2)  # (n_items, N_NEIGHBOURS)
     assert np.allclose(squared_distance, 2 - 2 * cosine, atol=1e-5), f"{name}: distance is not 2 - 2 cosine"
 print(f"squared distance = 2 - 2 cosine for {len(among_all) * n_items * N_NEIGHBOURS:,} pairs")
-assert np.array_equal(among_all["SVD"][0][:3, 0], block.argmax(axis=1)), "the function should find what we found"
+assert np.array_equal(among_all["SVD"][0][:3, 0], nearest[:3]), "both should find the same films"
 
 # %% [markdown]
 # ## The nearest film
@@ -188,15 +200,14 @@ rows = []
 for title in shown:
     film = np.flatnonzero(titles == title)[0]
     for name, (others, squared_distance) in among_all.items():
-        nearest = others[film, 0]
-        rows.append([title, genres[film], name, titles[nearest], genres[nearest], squared_distance[film, 0]])
-results_table(
-    pd.DataFrame(rows, columns=["film", "genres", "vectors", "nearest film", "its genres", "squared distance"])
-)
+        near = others[film, 0]
+        rows.append([title, genres[film], name, titles[near], genres[near], squared_distance[film, 0]])
+columns = ["film", "genres", "vectors", "nearest film", "its genres", "squared distance"]
+results_table(pd.DataFrame(rows, columns=columns))
 
 # %% [markdown]
-# Distances of different rows of vectors cannot be compared: each set has its own scale. And a table of five films
-# that we picked proves nothing. We need a yardstick and we need chance.
+# Compare distances within one set of vectors only: each has its own scale. And a table of five films that we picked
+# proves nothing. We need a yardstick, and we need chance.
 #
 # ## The yardstick, and how often a film was rated
 #
@@ -214,9 +225,10 @@ def genre_agreement(films: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 rng = np.random.default_rng(SEED)
 chance = genre_agreement(everything, rng.integers(n_items, size=(n_items, N_NEIGHBOURS))).mean()
-print(f"{titles[0]}: {genres[0]}\n{titles[1]}: {genres[1]}")
-print(f"Jaccard index {genre_agreement(np.array([0]), np.array([[1]]))[0]:.2f}; of random films {chance:.2f}")
-assert genre_agreement(np.array([0]), np.array([[1]]))[0] == 3 / 5, "three shared genres out of five"
+first_two = genre_agreement(np.array([0]), np.array([[1]]))[0]
+print(f"{titles[0]} ({genres[0]})\n{titles[1]} ({genres[1]})")
+print(f"Jaccard index {first_two:.2f}; of random films {chance:.2f}")
+assert first_two == 3 / 5, "three shared genres out of five"
 
 # %% [markdown]
 # Group the films by the number of their ratings, and ask each group twice: do a film's neighbours share its genres,
@@ -335,9 +347,9 @@ Markdown(
 )
 
 # %% [markdown]
-# The reason is in what each was trained for. A tower that predicts stars puts films together that get the same stars
-# from the same people; whether they were watched together is not its business. The SVD with zeros for missing ratings
-# and the retrieval tower learn who watches what with what, and people watch series.
+# The likely reason is what each was trained on. For a tower that predicts stars, films belong together if the same
+# people give them the same stars; whether they were watched together does not matter. The retrieval tower and the
+# SVD, with its zeros for missing ratings, learn who watched what, and people watch series.
 #
 # ## Do the three agree?
 #
@@ -432,12 +444,12 @@ plt.show()
 
 
 # %%
-def near(points: np.ndarray) -> np.ndarray:
+def nearest_ten(points: np.ndarray) -> np.ndarray:
     return nearest_neighbours(points, N_NEIGHBOURS).index
 
 
-kept_by_tsne = overlap(near(vectors), near(spot))
-kept_by_pca = overlap(near(vectors), near(PCA(2, random_state=SEED).fit_transform(vectors)))
+kept_by_tsne = overlap(nearest_ten(vectors), nearest_ten(spot))
+kept_by_pca = overlap(nearest_ten(vectors), nearest_ten(PCA(2, random_state=SEED).fit_transform(vectors)))
 kept_by_chance = N_NEIGHBOURS / (len(on_map) - 1)
 assert kept_by_chance < kept_by_pca < kept_by_tsne < 0.8, "t-SNE should keep more than PCA, and lose a part"
 Markdown(
@@ -458,7 +470,7 @@ Markdown(
 # %%
 random_vectors = rng.normal(size=(n_known, DIM))
 random_vectors /= np.linalg.norm(random_vectors, axis=1, keepdims=True)
-lists["random vectors"] = known[near(random_vectors)]
+lists["random vectors"] = known[nearest_ten(random_vectors)]
 in_lists = {
     name: np.bincount(lists[name].ravel(), minlength=n_items)[known]  # (n_known,) lists that a film is in
     for name in ["random vectors", *embeddings]
@@ -471,22 +483,15 @@ for name, times in in_lists.items():
 
 # %%
 figure, axes = plt.subplots()
+at_least = np.arange(1, n_known + 1) / n_known  # (n_known,) share of films
 for name, times in in_lists.items():
-    style = ":" if name == "random vectors" else "-"
-    axes.plot(
-        np.sort(times)[::-1],
-        np.arange(1, n_known + 1) / n_known,
-        style,
-        label=name,
-        color="black" if style == ":" else None,
-    )
+    style = {"color": "black", "linestyle": ":"} if name == "random vectors" else {}
+    axes.plot(np.sort(times)[::-1], at_least, label=name, **style)
 axes.axvline(N_NEIGHBOURS, color="0.6", linewidth=1)
-axes.set(
-    title="Few films are in many lists",
-    xlabel="lists that a film is in, at least",
-    ylabel="share of films",
-    yscale="log",
-)
+axes.text(N_NEIGHBOURS, at_least[0], " mean of every set", va="bottom", color="0.3", fontsize=9)
+axes.set(title="How many films are in many lists?", yscale="log")
+axes.set(xlabel="lists that a film is in, at least", ylabel="share of known films")
+axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
 axes.legend()
 plt.show()
 
@@ -511,8 +516,8 @@ for name in embeddings:
 assert popularity["SVD"] > 0.3, "hubs of the SVD should be popular films"
 assert abs(popularity["random vectors"]) < 0.1, "hubs of random vectors should know nothing of popularity"
 Markdown(
-    f"Every set has more hubs than random vectors. Those of the SVD are the popular films (correlation "
-    f"{popularity['SVD']:.2f}): its lists lean on them even though the cosine divides every length away."
+    f"Every set has more hubs than random vectors. Those of the SVD lean to popular films (correlation "
+    f"{popularity['SVD']:.2f}), although the cosine has divided every length away."
 )
 
 # %% [markdown]
@@ -567,7 +572,7 @@ for stretch in (0.1, 1, 10):
     films_now, people_now = two_films * axes_stretch, two_people / axes_stretch
     assert np.allclose(people_now @ films_now.T, two_people @ two_films.T), "no prediction may change"
     one, other = films_now / np.linalg.norm(films_now, axis=1, keepdims=True)
-    print(f"first axis of the films x {stretch:>4}: cosine {one @ other:+.2f}, same predictions")
+    print(f"first axis of the films × {stretch:>3}: cosine {(one @ other).round(2) + 0.0:+.2f}, same predictions")
 
 # %% [markdown]
 # Nearly opposite, unrelated, nearly equal, and no prediction moved. It is no toy: an SVD can give its singular values
@@ -581,15 +586,16 @@ for name, films_now, people_now in [
 ]:
     assert np.allclose(films_now @ people_now.T, factors @ svd.components_), "no prediction may change"
     stretched = films_now[known] / np.linalg.norm(films_now[known], axis=1, keepdims=True)
-    kept = overlap(lists["SVD"], known[near(stretched)])
+    kept = overlap(lists["SVD"], known[nearest_ten(stretched)])
     print(f"singular values {name}: same predictions, {kept:.0%} of the nearest films are the same")
     assert kept < 0.9, "the neighbours should depend on who gets the singular values"
 
 # %% [markdown]
-# Every tower that is trained on a plain dot product has this freedom: its loss does not see the stretch, so only the
-# starting point, the optimiser and the regularisation decide what its cosines are. If you want to use cosines, train
-# on them: normalise both towers' outputs before the dot product. Or choose the scale that means something: with
-# $F\Sigma$, the dot product of two films is the dot product of their rows in the model's rating matrix.
+# Every tower that is trained on a plain dot product, as that of Lesson 08 is, has this freedom: its loss does not see
+# the stretch. The starting point, the optimiser and the regularisation decide what its cosines are. To rely on
+# cosines, train on cosines: normalise both towers' outputs before the dot product. Or choose a scale that means
+# something: with $F\Sigma$, the dot product of two films is the dot product of their rows in the model's rating
+# matrix.
 
 # %%
 predicted = factors[:50] @ svd.components_  # (50, n_users) rows of the model's matrix
@@ -606,21 +612,17 @@ history = ratings[ratings[USER_ID] == USER].sort_values(TIMESTAMP)
 history_films = np.searchsorted(items[ITEM_ID], history[ITEM_ID])  # oldest first
 loved = history_films[(history[RATING] == 5).to_numpy() & (n_ratings[history_films] >= KNOWN)][-1]
 fresh = np.setdiff1d(known, history_films)  # known films without a rating by this person
-
-
-def because_you_watched(film: int, vectors: np.ndarray, candidates: np.ndarray, n_films: int = 5) -> np.ndarray:
-    best = top_k(vectors[[film]] @ vectors[candidates].T, n_films)[0]
-    return candidates[best]
-
-
+shelf = {}
+for name, vectors in embeddings.items():
+    cosine = vectors[[loved]] @ vectors[fresh].T  # (1, n_fresh)
+    shelf[name] = fresh[top_k(cosine, 5)[0]]  # (5,)
+    assert not np.isin(shelf[name], history_films).any(), "nothing should be shown that they have rated"
 print(f"Because user {USER} watched {titles[loved]}:")
-shelf = {name: titles[because_you_watched(loved, vectors, fresh)] for name, vectors in embeddings.items()}
-assert not np.isin(because_you_watched(loved, embeddings["SVD"], fresh), history_films).any(), "nothing seen again"
-results_table(pd.DataFrame({"rank": range(1, 6), **shelf}))
+results_table(pd.DataFrame({"rank": range(1, 6)} | {name: titles[films] for name, films in shelf.items()}))
 
 # %% [markdown]
-# Three shelves, each defensible. The retrieval tower and the SVD answer "what else do its viewers watch?", the
-# ratings tower answers "what do people rate the same way?". Put the one on the page that asks the user's question.
+# Three shelves, and none is wrong. The retrieval tower and the SVD were trained on who watched what, the ratings
+# tower on who gave how many stars. Choose the one that answers your visitors' question.
 #
 # ## In practice
 #
@@ -663,8 +665,8 @@ def double_loop(vectors: np.ndarray) -> np.ndarray:
 
 
 vectors = embeddings["retrieval tower (08)"]
-sample = vectors[known[:60]]
-assert np.array_equal(double_loop(sample), nearest_neighbours(sample, 1).index[:, 0]), "both should find the same films"
+sample = vectors[known[:100]]
+assert np.array_equal(double_loop(sample), nearest_in_blocks(sample)), "both should find the same films"
 
 # %% [markdown]
 # The best of five runs of each, so that a busy machine disturbs neither.
@@ -672,9 +674,9 @@ assert np.array_equal(double_loop(sample), nearest_neighbours(sample, 1).index[:
 # %% tags=["nbval-check-output"]
 loop_seconds = min(timeit.repeat(lambda: double_loop(sample), time.process_time, number=1, repeat=5))
 loop_seconds *= (n_items / len(sample)) ** 2  # extrapolated from the sample to all pairs
-block_seconds = min(timeit.repeat(lambda: nearest_neighbours(vectors, 1), time.process_time, number=1, repeat=5))
+block_seconds = min(timeit.repeat(lambda: nearest_in_blocks(vectors), time.process_time, number=1, repeat=5))
 assert loop_seconds > 300 * block_seconds, f"only {loop_seconds / block_seconds:.0f} times faster"
-print(f"{n_items:,} films, extrapolated from {len(sample)}: blocks are more than 300 times faster than the double loop")
+print(f"{n_items:,} films, the loop extrapolated from {len(sample)}: blocks are more than 300 times faster")
 
 # %% [markdown]
 # It is also often said that with stored vectors a recommendation is an "O(1) lookup". Reading *one* film's vector, or
@@ -696,7 +698,7 @@ assert all_seconds > 2 * quarter_seconds, f"{all_seconds / quarter_seconds:.1f} 
 # 1. Subtract each person's mean from their ratings before the SVD. What is the cosine of the two films of case 1 now?
 #    Is that better?
 # 2. Set `KNOWN` to 5 and then to 50. What happens to the two yardsticks and to the hubs?
-# 3. Draw the map from the SVD. Does it show genres or decades?
+# 3. Colour the map by year. What are its islands? Then draw it from the SVD.
 # 4. Add the cosines of the retrieval tower and the SVD. Does the sum beat both on series?
 # 5. Divide each cosine by the mean cosine of the candidate to its own ten nearest. What does that do to the hubs?
 #
