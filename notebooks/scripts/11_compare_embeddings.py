@@ -709,7 +709,7 @@ assert all_seconds > 2 * quarter_seconds, f"{all_seconds / quarter_seconds:.1f} 
 # - All three sets beat chance, and they share less than half of their lists: near is near for a purpose.
 # - The yardstick decides: towers that read genres win on genres, and the SVD beats the ratings tower on series.
 # - The shortest distances belong to the films with the fewest ratings. Ask for enough ratings first.
-# - A map keeps a part of the neighbours and nothing else; hubs are popular films in disguise.
+# - A map keeps a part of the neighbours and nothing else. Every set has hubs; those of the SVD lean to popular films.
 # - Cosines of a model trained on dot products can be changed without changing a prediction.
 #
 # ## Next
