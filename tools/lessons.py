@@ -82,6 +82,7 @@ class Lesson:
             timeout=CELL_TIMEOUT,
             kernel_name="python3",
             record_timing=False,
+            coalesce_streams=True,  # how the kernel cuts printed text into messages is a matter of timing
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda **_: on_cell(),
