@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def predict_with_surprise(algorithm: "AlgoBase", train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """Fit an algorithm of the Surprise library and predict the ratings of the test's pairs (lesson 02).
 
-    Neighbourhood algorithms get the similarities that Surprise would compute, from blocks: see `_similarities`.
+    Neighbourhood algorithms get the similarities that Surprise would compute, from blocks: see `_similarities`. The
+    order of the rows of `train` matters to some: SVD learns in it, and equally similar neighbours are taken in it.
 
     Parameters
     ----------
