@@ -43,7 +43,7 @@ if importlib.util.find_spec("recsys_utils") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
 
 # %% [markdown]
-# Surprise brings the rating models, implicit brings iALS; both are called through two small helpers.
+# Surprise brings the rating models.
 
 # %%
 import time
@@ -53,6 +53,12 @@ import numpy as np
 import pandas as pd
 from surprise import SVD, BaselineOnly, KNNBaseline, KNNBasic
 
+plt.style.use("recsys_utils.two_towers")
+
+# %% [markdown]
+# The course brings data, splits and metrics, and two helpers that call Surprise and implicit.
+
+# %%
 from recsys_utils.baselines import predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.data import load_movielens, load_synthetic
@@ -70,8 +76,6 @@ from recsys_utils.evaluation import (
     split_random,
     top_k,
 )
-
-plt.style.use("recsys_utils.two_towers")
 
 # %% [markdown]
 # These are the knobs. The lists are the candidates that a validation part chooses from.
@@ -648,7 +652,7 @@ print(f"the history behind the average rating has {(length**2).sum() / length.su
 def ndcg_of_one_query(stars, score):
     """Rank all rows together, which is not what NDCG means."""
     discount = 1 / np.log2(np.arange(2, len(stars) + 2))  # (n_rows,)
-    return (stars[np.argsort(-score)] * discount).sum() / (np.sort(stars)[::-1] * discount).sum()
+    return (stars[np.argsort(-score, kind="stable")] * discount).sum() / (np.sort(stars)[::-1] * discount).sum()
 
 
 rng = np.random.default_rng(SEED)
