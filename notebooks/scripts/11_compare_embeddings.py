@@ -28,7 +28,7 @@
 # - two cases in which a high cosine means nothing.
 #
 # **What you'll need**: the idea of an item tower from [Lesson 05](05_predict_ratings.ipynb) or [Lesson
-# 08](08_retrieve_with_in_batch_negatives.ipynb); one minute; under 1 GB of memory. Nothing is trained here, and
+# 08](08_retrieve_with_in_batch_negatives.ipynb); half a minute; half a gigabyte of memory. Nothing is trained here, and
 # neither lesson needs to have been run: the vectors of their towers come with the course.
 
 # %% [markdown]
