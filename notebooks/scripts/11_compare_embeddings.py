@@ -330,6 +330,9 @@ for name, others in lists.items():
         rows[-1] += [score.mean(), f"{low:.3f} to {high:.3f}"]
 results_table(pd.DataFrame(rows, columns=["vectors", "shared genres", "interval", "same series", "its interval"]))
 
+# %% [markdown]
+# All three beat chance on both. But who is best?
+
 # %%
 genre_mean = {name: score.mean() for name, score in genre_score.items()}
 series_mean = {name: score.mean() for name, score in series_score.items()}
@@ -507,6 +510,9 @@ for name, times in in_lists.items():
     rows.append([name, skew(times), (times == 0).mean(), times[hub], titles[known[hub]], correlation])
 names = ["vectors", "skewness", "share in no list", "most lists", "whose", "correlation with ratings"]
 results_table(pd.DataFrame(rows, columns=names))
+
+# %% [markdown]
+# Read the table from top to bottom.
 
 # %%
 skewness = {name: skew(times) for name, times in in_lists.items()}
