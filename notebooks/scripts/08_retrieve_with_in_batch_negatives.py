@@ -420,7 +420,7 @@ scores_of = {
     "in-batch softmax": plain_scores,
     "in-batch softmax, log q added when ranking": plain_scores + log_share,
     "in-batch softmax + logQ": logq_scores,
-    "iALS, 32 factors": rank_with_ials(test_task),
+    "iALS": rank_with_ials(test_task),
 }
 results = {name: evaluate_ranking(scores, test_task) for name, scores in scores_of.items()}
 results_table(pd.DataFrame([{"model": name} | result.summary() for name, result in results.items()]))
@@ -434,7 +434,7 @@ results_table(pd.DataFrame([{"model": name} | result.summary() for name, result 
 # %%
 ndcg = {name: result.ndcg for name, result in results.items()}  # each (n_users,)
 mean = {name: values.mean() for name, values in ndcg.items()}
-plain, logq, ials = "in-batch softmax", "in-batch softmax + logQ", "iALS, 32 factors"
+plain, logq, ials = "in-batch softmax", "in-batch softmax + logQ", "iALS"
 assert mean[plain] < mean["most popular"], "plain should lose to most popular here"
 assert mean[f"{plain}, log q added when ranking"] > 0.9 * mean[logq], "log q should explain what plain lacks"
 assert mean[logq] > 1.35 * mean["most popular"], "logQ should beat most popular by at least 35 %"

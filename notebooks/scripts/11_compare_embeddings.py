@@ -2,6 +2,7 @@
 # jupyter:
 #   jupytext:
 #     formats: notebooks//ipynb,notebooks/scripts//py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-jupytext.text_representation.format_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
