@@ -32,11 +32,11 @@ def run_lesson(lesson: Lesson, progress: tqdm) -> str | None:
     progress.set_description(lesson.path.stem)
     try:
         lesson.execute(on_cell)
-    except CellExecutionError as error:
-        failure = str(error)  # the cell's source and the traceback
-    except (CellTimeoutError, DeadKernelError) as error:
-        cell = next(c for c in lesson.notebook.cells if c.cell_type == "code" and c.execution_count is None)
-        failure = f"{cell.source}\n------------------\n{error}"
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        code = [cell for cell in lesson.notebook.cells if cell.cell_type == "code"]
+        started = [cell for cell in code if cell.execution_count is not None] or code[:1]
+        what = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else str(error)
+        failure = f"{started[-1].source}\n------------------\n{what}"
     nbformat.write(lesson.notebook, BUILD / lesson.path.name)
     page = render(lesson.notebook, lesson.path.stem)
     (BUILD / f"{lesson.path.stem}.html").write_text(page, encoding="utf-8")
