@@ -217,7 +217,7 @@ model = make_recipe()
 model.compile(keras.optimizers.Adam(0.01), loss="mse", jit_compile=False)
 model.optimizer.build(model.trainable_variables)
 state = model.variables + model.optimizer.variables
-untrained = [np.array(variable) for variable in state]
+untrained = [variable.numpy() for variable in state]
 
 # %% [markdown]
 # Every scaler is fitted on training rows alone. `statistics="leaky"` is there so that we can measure the leak: it takes
