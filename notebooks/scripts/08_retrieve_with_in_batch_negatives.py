@@ -17,7 +17,7 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/08_retrieve_with_in_batch_negatives.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/08_retrieve_with_in_batch_negatives.ipynb)
 #
-# **What you'll do.** Train a two-tower model that picks ten films out of 9,066 for each of 671 people, and save it as
+# **What you'll do**: Train a two-tower model that picks ten films out of 9,066 for each of 671 people, and save it as
 # an index that answers with film ids.
 #
 # **What you'll learn**
@@ -26,7 +26,7 @@
 # - why the plain in-batch softmax loses to a list of popular films, and the one line that turns it;
 # - how to keep seen films out, and how to save an index and get the same answers back.
 #
-# **What you'll need.** [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the baselines and the protocol; one
+# **What you'll need**: [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the baselines and the protocol; one
 # minute; 1.5 GB of memory.
 
 # %% [markdown]
