@@ -1,0 +1,731 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks//ipynb,notebooks/scripts//py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-jupytext.text_representation.format_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Grow from SVD to two towers, one layer at a time
+#
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/04_grow_from_svd_to_two_towers.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/04_grow_from_svd_to_two_towers.ipynb)
+#
+# **What you'll do**: train two linear towers until they *are* a truncated SVD, then add features and a hidden layer and
+# watch each step close the gap to the noise floor.
+#
+# **What you'll learn**
+# - why an embedding is a linear layer over a one-hot id, and two of them are matrix factorisation;
+# - how to tell that two models found the same thing when their numbers differ: principal angles;
+# - what features add to ids, and what a hidden layer adds to features;
+# - how to predict several yes-or-no answers at once, and how a softmax spoils it.
+#
+# **What you'll need**: [Lesson 02](02_recommend_with_classic_baselines.ipynb) for matrix factorisation,
+# [Lesson 03](03_build_two_towers_from_scratch.ipynb) for what a tower is; you need not have run them. One minute; 1.3
+# GB of memory.
+
+# %% [markdown]
+# On Colab this installs the course; elsewhere it does nothing.
+
+# %% tags=["colab"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ git+https://github.com/two-towers-course/two-towers@v0.1.0"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
+
+# %% [markdown]
+# The towers are written in Keras 3.
+
+# %%
+import os
+from itertools import pairwise
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from keras import layers
+from scipy.linalg import subspace_angles
+from sklearn.metrics import log_loss, roc_auc_score
+from surprise import SVD, KNNBaseline
+
+from recsys_utils.baselines import predict_with_surprise
+from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
+from recsys_utils.data import load_synthetic
+from recsys_utils.display import results_table
+from recsys_utils.evaluation import bootstrap_interval, rmse, split_random, top_k
+from recsys_utils.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted
+
+plt.style.use("recsys_utils.two_towers")
+tf.get_logger().setLevel("ERROR")
+
+# %% [markdown]
+# Sizes, epochs and candidates, part by part.
+
+# %% tags=["parameters"]
+SEED = 1
+RANK, TABLE_EPOCHS = 5, 40  # part one: the table that is known in full
+DIM, HIDDEN, BATCH, EPOCHS = 8, 32, 512, 10  # part two: the ladder
+PENALTIES = [10, 50]  # on the vectors of ids
+SHOPPER = 34  # the user we recommend for
+N_CUSTOMERS, PRODUCT_EPOCHS = 5_000, 40  # part three: five products
+
+rng = np.random.default_rng(SEED)
+
+# %% [markdown]
+# ## Data: a table that is known in full
+#
+# A **singular value decomposition** (SVD) needs every cell of a table. So start with a planted world from
+# [Lesson 01](01_generate_synthetic_data.ipynb), small enough that everybody can rate everything, and subtract the mean.
+
+# %% tags=["nbval-check-output"]
+n_users, n_items = 200, 100
+full = generate_planted(n_users, n_items, n_users * n_items, seed=SEED).ratings
+stars = full.pivot(index=USER_ID, columns=ITEM_ID, values=RATING)  # (n_users, n_items)
+table = stars.to_numpy() - stars.to_numpy().mean()
+print(table.shape, "known:", f"{np.isfinite(table).mean():.0%}")
+stars.iloc[:3, :6]
+
+# %% [markdown]
+# ## The idea: two linear towers are a factorisation
+#
+# SVD writes the table as a sum of products, strongest first: $M = \sum_k \sigma_k\, a_k b_k^\top$. Stop after $K$ of
+# them and you have the **truncated SVD**, and no other product of an $n \times K$ and a $K \times m$ matrix comes
+# nearer to $M$ (Eckart and Young, 1936).
+#
+# Now take two towers, each one linear layer of $K$ outputs without a bias, over a one-hot id. A one-hot row picks one
+# row of the layer's weights. So the user tower *is* a matrix $P$ with a row a user, the item tower a matrix $Q$, and all
+# their dot products are $P Q^\top$: a product of just those shapes.
+
+# %% tags=["nbval-check-output"]
+one_hot = np.array([[0.0, 1.0, 0.0]])  # the second of three users
+weights = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])  # (users, K)
+print("one-hot row times weights:", one_hot @ weights, " row looked up:", weights[[1]])
+assert np.array_equal(one_hot @ weights, weights[[1]]), "an embedding is a linear layer over a one-hot id"
+
+# %% [markdown]
+# Which $P$ and $Q$? Many do. Turn both by the same rotation, or stretch one and shrink the other, and every product
+# stays what it was. Here is a 2 × 2 table, factorised twice.
+
+# %% tags=["nbval-check-output"]
+p, q = np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[2.0, 1.0], [2.0, -1.0]])  # (users, K), (items, K)
+change = np.array([[3.0, 1.0], [0.0, 2.0]])  # any invertible matrix
+other_p, other_q = p @ change, q @ np.linalg.inv(change).T
+print("one table:\n", p @ q.T, "\nanother P:\n", other_p, sep="")
+assert np.allclose(other_p @ other_q.T, p @ q.T), "both pairs should give the same table"
+
+# %% [markdown]
+# So comparing numbers will not do. What all these $P$ share is the *plane* that their columns span, and **principal
+# angles** measure how far two planes are apart: all zero if they are the same.
+
+# %% tags=["nbval-check-output"]
+angles = np.degrees(subspace_angles(np.eye(3)[:, :2], np.array([[1.0, 0], [0, 1], [0, 1]])))  # tilted about one axis
+print("angles in degrees:", angles.round(1))
+assert np.allclose(angles, [45, 0]), "one direction in common, the other tilted by 45 degrees"
+
+# %% [markdown]
+# ## Linear towers against truncated SVD
+#
+# First the SVD. Its strengths $\sigma_k$ say how many directions stand out; after those comes the noise.
+
+# %%
+left, strength, right = np.linalg.svd(table, full_matrices=False)  # (n_users, n_items), (n_items,), (n_items, n_items)
+best_error = np.sqrt((strength[RANK:] ** 2).sum() / table.size)  # RMSE of the truncated SVD
+print("strengths", strength[:8].round(1))
+print(f"truncated after {RANK}: RMSE {best_error:.3f} stars")
+assert strength[RANK - 1] > 1.2 * strength[RANK], "there should be a gap after the last direction we keep"
+
+# %% [markdown]
+# The gap after the last direction matters: where two strengths are equal, the plane is not defined.
+#
+# Then the towers, as Keras layers.
+
+# %%
+keras.utils.set_random_seed(SEED)
+user_id, item_id = keras.Input((n_users,), name="user_one_hot"), keras.Input((n_items,), name="item_one_hot")
+user_tower, item_tower = layers.Dense(RANK, use_bias=False), layers.Dense(RANK, use_bias=False)
+linear = keras.Model([user_id, item_id], layers.Dot(axes=1)([user_tower(user_id), item_tower(item_id)]))
+print([tuple(weight.shape) for weight in linear.weights])
+
+# %% [markdown]
+# They are trained like any two-tower model: pairs in batches, a squared loss, Adam, steps that shrink to zero.
+
+# %%
+user, item = np.divmod(np.arange(table.size), n_items)  # (n_pairs,) each: row and column of every cell
+one_hots = [np.eye(n_users, dtype=np.float32)[user], np.eye(n_items, dtype=np.float32)[item]]
+steps = table.size // 1_000
+falling = keras.optimizers.schedules.CosineDecay(0.05, TABLE_EPOCHS * steps)
+linear.compile(keras.optimizers.Adam(falling), loss="mse", steps_per_execution=steps, jit_compile=False)
+history = linear.fit(one_hots, table.ravel(), batch_size=1_000, epochs=TABLE_EPOCHS, verbose=0).history
+p, q = (weight.numpy() for weight in linear.weights)  # (n_users, RANK), (n_items, RANK)
+tower_error = rmse(table, p @ q.T)
+print(f"RMSE: towers {tower_error:.4f}, SVD {best_error:.4f} stars")
+assert tower_error < 1.01 * best_error, "linear towers should reach SVD's error within 1 %"
+assert tower_error > best_error * (1 - 1e-5), "and nothing of this rank can be below it"
+
+# %% [markdown]
+# The same error, but is it the same thing? Measure the angles between what the towers span and what the SVD spans, for
+# users and for items. Random planes of as many directions come first, to know what unrelated looks like.
+
+
+# %%
+def angles_to_svd(p, q):
+    pairs = ((p, left[:, :RANK]), (q, right[:RANK].T))
+    return np.degrees([subspace_angles(found, known)[::-1] for found, known in pairs])  # (2, RANK), smallest first
+
+
+angles = {"random": angles_to_svd(rng.normal(size=p.shape), rng.normal(size=q.shape)), "towers": angles_to_svd(p, q)}
+rows = [
+    (f"{name}, {side}", *row)
+    for name, both in angles.items()
+    for side, row in zip(("users", "items"), both, strict=True)
+]
+results_table(pd.DataFrame(rows, columns=["plane", *(f"angle {k + 1} (°)" for k in range(RANK))]), digits=2)
+
+# %% [markdown]
+# Two linear towers on one-hot ids are a truncated SVD, found by gradient descent.
+
+# %%
+assert angles["towers"].max() < 3, "the towers should span SVD's planes"
+assert angles["random"].max(axis=1).min() > 80, "random planes should not"
+
+# %% [markdown]
+# The curves show how it gets there. Left, the loss falls to SVD's and stops: there is nothing below. Right, every
+# user's first two coordinates, turned to lie on SVD's as well as a rotation and a stretch can: they land on each other.
+
+# %%
+turned = p @ np.linalg.lstsq(p, left[:, :RANK] * strength[:RANK], rcond=None)[0]  # (n_users, RANK)
+figure, axes = plt.subplots(1, 2)
+axes[0].plot(range(1, TABLE_EPOCHS + 1), np.sqrt(history["loss"]), label="linear towers")
+axes[0].axhline(best_error, color="k", linestyle="--", label="truncated SVD")
+axes[0].set(title="Learning curve", xlabel="epoch", ylabel="RMSE (stars)")
+axes[0].legend()
+for k in (0, 1):
+    axes[1].scatter(left[:, k] * strength[k], turned[:, k], s=8, label=f"direction {k + 1}")
+axes[1].axline((0, 0), slope=1, color="k", linewidth=1)
+axes[1].set(title="Users, both ways", xlabel="coordinate by SVD (stars)", ylabel="by the towers (stars)")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# ## From here to two towers
+#
+# SVD stops at the first empty cell. The towers do not: their loss sums over the pairs there are, and nobody asks for
+# the rest. And a layer over a one-hot id takes any other input as well. So two steps lead from matrix factorisation to
+# two towers:
+#
+# | rung | a tower's vector |
+# |---|---|
+# | linear, ids | $p_u$, a row looked up |
+# | linear, ids and features | $p_u + W x_u$ |
+# | nonlinear, ids and features | $p_u + W_2 \tanh(W_1 x_u)$ |
+#
+# Climb it on the planted world of Lesson 01, with the test, the baselines and the floor of Lesson 02.
+
+# %% tags=["nbval-check-output"]
+planted = load_synthetic("planted")
+train, test = split_random(planted.ratings)
+fit, validation = split_random(train)
+print(f"{len(fit):,} ratings to fit, {len(validation):,} to choose by, {len(test):,} to test")
+train.head(3)
+
+# %% [markdown]
+# Features become columns: categories one-hot, numbers with mean 0 and deviation 1. One row a user, one row an item.
+
+
+# %%
+def as_columns(frame, categories, numbers):
+    flags = pd.get_dummies(frame[categories].astype("category"), dtype=np.float32)
+    scaled = (frame[numbers] - frame[numbers].mean()) / frame[numbers].std()
+    return flags.join(scaled).to_numpy(np.float32)  # (n_rows, n_columns)
+
+
+user_features = as_columns(planted.users, ["region", "device"], ["age", "gender", "interactions"])
+item_features = as_columns(planted.items, ["category", "subcategory", "brand"], ["price", "discount"])
+print("users", user_features.shape, "items", item_features.shape)
+
+# %% [markdown]
+# One function makes the tower of any rung. The id's vector and bias are penalised as in Lesson 03; that penalty, divided
+# by the number of ratings, is what Keras wants.
+
+
+# %%
+def make_tower(features, rung, penalty, n_ratings):
+    vectors, biases = keras.regularizers.L2(penalty / n_ratings), keras.regularizers.L2(20 / n_ratings)
+    row, x = keras.Input((), dtype="int32"), keras.Input((features.shape[1],))
+    vector = layers.Embedding(len(features), DIM, embeddings_regularizer=vectors)(row)  # (batch, DIM)
+    bias = layers.Embedding(len(features), 1, "zeros", embeddings_regularizer=biases)(row)  # (batch, 1)
+    if rung == "linear, ids":
+        return keras.Model([row, x], [vector, bias])
+    hidden = layers.Dense(HIDDEN, "tanh")(x) if rung == "nonlinear, ids and features" else x
+    return keras.Model([row, x], [layers.Add()([vector, layers.Dense(DIM)(hidden)]), bias])
+
+
+# %% [markdown]
+# The model joins two of them: mean, biases, dot product.
+
+
+# %%
+def make_model(rung, penalty, ratings):
+    keras.utils.set_random_seed(SEED)
+    towers = [make_tower(features, rung, penalty, len(ratings)) for features in (user_features, item_features)]
+    (user, user_bias), (item, item_bias) = (tower(tower.inputs) for tower in towers)
+    total = layers.Add()([user_bias, item_bias, layers.Dot(axes=1)([user, item])])  # (batch, 1)
+    stars = layers.Rescaling(1.0, offset=ratings[RATING].mean())(total)
+    return keras.Model(towers[0].inputs + towers[1].inputs, stars), towers
+
+
+# %% [markdown]
+# The inputs of a pair are two row numbers and two rows of features.
+
+
+# %%
+def rows_of(pairs):
+    user = pd.Index(planted.users[USER_ID]).get_indexer(pairs[USER_ID])  # (n_pairs,) row numbers
+    item = pd.Index(planted.items[ITEM_ID]).get_indexer(pairs[ITEM_ID])
+    return user, item
+
+
+def inputs_of(pairs):
+    user, item = rows_of(pairs)
+    return [user, user_features[user], item, item_features[item]]
+
+
+# %% [markdown]
+# Training is the same for every rung. The error on a watched part is taken after each epoch.
+
+
+# %%
+def train_rung(rung, penalty, ratings, watch=None):
+    model, towers = make_model(rung, penalty, ratings)
+    steps = -(-len(ratings) // BATCH)
+    falling = keras.optimizers.schedules.PolynomialDecay(0.02, EPOCHS * steps, 0.0)
+    model.compile(keras.optimizers.Adam(falling), "mse", metrics=["mse"], steps_per_execution=steps, jit_compile=False)
+    watched = (inputs_of(watch), watch[RATING]) if watch is not None else None
+    history = model.fit(
+        inputs_of(ratings),
+        ratings[RATING],
+        BATCH,
+        EPOCHS,
+        verbose=0,
+        validation_data=watched,
+        validation_batch_size=8_192,
+    ).history
+    return towers, history
+
+
+# %% [markdown]
+# ## Train the ladder
+#
+# How strongly to penalise the vectors of ids is chosen for each rung, on the validation part.
+
+# %%
+RUNGS = ["linear, ids", "linear, ids and features", "nonlinear, ids and features"]
+curves = {}
+for rung in RUNGS:
+    for penalty in PENALTIES:
+        _, history = train_rung(rung, penalty, fit, validation)
+        curves[rung, penalty] = np.sqrt(history["val_mse"])  # (EPOCHS,) stars
+tried = pd.Series({key: curve[-1] for key, curve in curves.items()}).unstack().loc[RUNGS]
+chosen = tried.idxmin(axis=1)
+results_table(tried.add_prefix("penalty ").rename_axis("validation RMSE").reset_index())
+
+# %% [markdown]
+# The curves of the chosen ones. Features help from the first epoch. The hidden layer needs some epochs before it is of
+# use, and then passes the straight lines.
+
+# %%
+figure, axis = plt.subplots()
+for rung in RUNGS:
+    axis.plot(range(1, EPOCHS + 1), curves[rung, chosen[rung]], marker="o", markersize=4, label=rung)
+axis.axhline(rmse(validation[RATING], validation[EXPECTED]), color="k", linestyle="--", label="noise floor")
+axis.set(title="Learning curves", xlabel="epoch", ylabel="validation RMSE (stars)")
+axis.legend()
+plt.show()
+
+# %% [markdown]
+# Now train every rung on all training ratings. A tower runs once for each user, or once for each item; one matrix
+# product then scores every pair there is.
+
+
+# %%
+def score_all(towers):
+    outputs = [tower([np.arange(len(x)), x]) for tower, x in zip(towers, (user_features, item_features), strict=True)]
+    (user, user_bias), (item, item_bias) = [[np.asarray(part) for part in output] for output in outputs]
+    return train[RATING].mean() + user_bias + item_bias.T + user @ item.T  # (n_users, n_items) stars
+
+
+scores = {rung: score_all(train_rung(rung, chosen[rung], train)[0]) for rung in RUNGS}
+scores[RUNGS[0]].shape
+
+# %% [markdown]
+# ## Evaluate: the gap closes at every rung
+#
+# The same test as in Lesson 02, the mean first, and two of its models: matrix factorisation, and the best of the
+# neighbours. The last column is the share of the findable signal that a model found: 0 % for the mean, 100 % at the
+# floor.
+
+# %%
+predictions = {"mean": np.full(len(test), train[RATING].mean())}  # each (n_test,)
+predictions["SVD (Surprise)"] = predict_with_surprise(SVD(random_state=SEED), train, test)
+neighbours = KNNBaseline(sim_options={"name": "pearson_baseline", "user_based": False})
+predictions["item CF, deviations"] = predict_with_surprise(neighbours, train, test)
+predictions |= {f"towers: {rung}": matrix[rows_of(test)] for rung, matrix in scores.items()}
+predictions["oracle: the noise floor"] = test[EXPECTED].to_numpy()
+error = {model: rmse(test[RATING], predicted) for model, predicted in predictions.items()}
+floor = error["oracle: the noise floor"]
+
+# %% [markdown]
+# Each RMSE comes with a 95 % interval over test ratings.
+
+# %%
+rows = []
+for model, predicted in predictions.items():
+    low, high = np.sqrt(bootstrap_interval((test[RATING] - predicted) ** 2, resamples=500))
+    found = (error["mean"] ** 2 - error[model] ** 2) / (error["mean"] ** 2 - floor**2)
+    rows.append((model, error[model], f"{low:.3f} – {high:.3f}", f"{error[model] / floor - 1:.0%}", f"{found:.0%}"))
+results_table(pd.DataFrame(rows, columns=["model", "RMSE", "95 % interval", "above the floor", "signal found"]))
+
+# %% [markdown]
+# Linear towers on ids, with a penalty chosen for them, are level with the best neighbours. Features say at once what an
+# id can only learn from many ratings. The hidden layer takes the last step. It is a small one, so compare the squared
+# errors pair by pair.
+
+# %%
+ladder = ["mean", *(f"towers: {rung}" for rung in RUNGS)]
+for lower, upper in pairwise(ladder):
+    gain = (test[RATING] - predictions[lower]) ** 2 - (test[RATING] - predictions[upper]) ** 2
+    low, high = bootstrap_interval(gain, resamples=500)
+    print(f"{upper}: squared error lower by {low:.4f} to {high:.4f}")
+    assert low > 0, f"{upper} should close the gap further than {lower}"
+assert error[ladder[-1]] < 1.1 * floor, "the last rung should come near the floor"
+classic = error["item CF, deviations"]
+assert abs(error[ladder[1]] / classic - 1) < 0.03, "linear towers on ids should be level with the best neighbours"
+assert error[ladder[2]] < 0.95 * classic, "features should beat them clearly"
+
+# %% [markdown]
+# ## See what a hidden layer is for
+#
+# In this world the young like it cheap and the old like it dear: what counts is how *near* age and price are, a ridge
+# along the diagonal. A product of two straight lines in age and price can only be a saddle. So ask every pair, average
+# the predictions over bands of age and price, and take away what is due to age alone or price alone.
+
+# %%
+every_pair = generate_planted(n_ratings=len(planted.users) * len(planted.items)).ratings
+expected = every_pair.pivot(index=USER_ID, columns=ITEM_ID, values=EXPECTED).to_numpy()  # (n_users, n_items)
+
+
+def as_bands(values, n_bands=10):
+    band = pd.qcut(values, n_bands, labels=False)
+    return np.stack([(band == b) / (band == b).sum() for b in range(n_bands)])  # (n_bands, n_values), rows sum to 1
+
+
+ages, prices = as_bands(planted.users["age"]), as_bands(planted.items["price"])
+surfaces = {}
+for name, matrix in {"planted": expected, **scores}.items():
+    surface = ages @ matrix @ prices.T  # (age bands, price bands)
+    surfaces[name] = surface - surface.mean(axis=0) - surface.mean(axis=1, keepdims=True) + surface.mean()
+
+# %% [markdown]
+# Left, what was planted. Ids blur it, linear towers bend it into a saddle whose corners are too strong and whose ridge
+# is too weak, and the hidden layer finds the ridge.
+
+# %%
+figure, axes = plt.subplots(1, 4, sharex=True, sharey=True, figsize=(7.2, 2.7))
+for axis, (name, surface) in zip(axes, surfaces.items(), strict=True):
+    image = axis.imshow(surface, origin="lower", vmin=-0.6, vmax=0.6, cmap="RdBu_r")
+    axis.set(title=name.replace(", ids and", ",\nids and"), xlabel="price, by tenths", xticks=[], yticks=[])
+    axis.grid(False)
+axes[0].set_ylabel("age, by tenths")
+figure.colorbar(image, ax=axes, label="fit (stars)", shrink=0.8)
+plt.show()
+
+# %% [markdown]
+# As a number: how far each surface lies from the planted one.
+
+# %%
+off = {name: rmse(surfaces["planted"], surfaces[name]) for name in RUNGS}
+assert off[RUNGS[2]] < off[RUNGS[1]] / 2 < off[RUNGS[0]] / 2, "only the hidden layer should find the ridge"
+results_table(pd.DataFrame({"model": off.keys(), "distance to the planted surface (stars)": off.values()}))
+
+# %% [markdown]
+# ## Recommend for one user
+#
+# The same user as in Lessons 01 and 03, with the last rung. Seen items are left out; the last column is what was
+# planted, which the model never saw.
+
+# %%
+place = int(np.flatnonzero(planted.users[USER_ID] == SHOPPER)[0])
+user = planted.users.iloc[place]
+print(f"user {SHOPPER}: {user['age']} years, {REGIONS[user['region']]}, {DEVICES[user['device']]}")
+is_seen = np.zeros(expected.shape, dtype=bool)  # (n_users, n_items)
+is_seen[rows_of(train)] = True
+best = {name: top_k(np.where(is_seen, -np.inf, matrix), 10) for name, matrix in {**scores, "oracle": expected}.items()}
+items = best[RUNGS[2]][place]  # (10,) columns
+shown = planted.items.iloc[items][[TITLE, "price", "discount"]]
+shown = shown.assign(predicted=scores[RUNGS[2]][place, items], expected=expected[place, items])
+results_table(shown, digits=2)
+
+# %% [markdown]
+# Are the upper rungs worth more? Take the ten that each recommends, for this user and for everybody, and look up what
+# was planted.
+
+# %%
+worth = {name: np.take_along_axis(expected, columns, axis=1).mean(axis=1) for name, columns in best.items()}
+everybody = [stars.mean() for stars in worth.values()]  # from the lowest rung to the oracle
+assert everybody == sorted(everybody), "every rung should recommend better than the one below it"
+rows = [(name, stars[place], stars.mean()) for name, stars in worth.items()]
+columns = ["model", f"expected stars, user {SHOPPER}", "expected stars, all users"]
+results_table(pd.DataFrame(rows, columns=columns), digits=2)
+
+# %% [markdown]
+# ## Several answers at once: five products
+#
+# Ratings are one kind of answer. Another is a row of yes and no: which of five products does a customer buy? Several
+# can be right at once, or none. We plant it so that there is something to learn: ten numbers between 0 and 1 describe a
+# customer and decide on two tastes, each product suits some tastes, and some products sell more than others.
+
+# %% tags=["nbval-check-output"]
+PRODUCTS = ["coffee", "novel", "lamp", "tent", "guitar"]
+customers = rng.random((N_CUSTOMERS, 10)).astype(np.float32)  # (n_customers, 10)
+tastes = np.tanh(4 * (customers - 0.5) @ rng.normal(size=(10, 2)))  # (n_customers, 2)
+suits = 3 * np.array([[1, 0], [-1, 0.5], [0, 1], [0.7, 0.7], [0.5, -1]])  # (products, 2)
+chance = 1 / (1 + np.exp(-(tastes @ suits.T + [1.0, 0.0, -0.5, -1.0, -1.5])))  # (n_customers, products)
+bought = (rng.random(chance.shape) < chance).astype(np.float32)  # (n_customers, products) of 0 and 1
+train_rows, test_rows = slice(0, N_CUSTOMERS * 4 // 5), slice(N_CUSTOMERS * 4 // 5, None)
+prior = bought[train_rows].mean(axis=0)  # (products,)
+print(
+    "share of customers who buy:",
+    ", ".join(f"{product} {share:.0%}" for product, share in zip(PRODUCTS, prior, strict=True)),
+)
+
+# %% [markdown]
+# The **user tower** has a hidden layer and four outputs. The **product tower** is linear over a one-hot id, so by part
+# one it is a vector a product. Scoring a customer against all five is one matrix product, which is what a `Dense` layer
+# does: its weights are the product vectors. What comes out goes through a **sigmoid**, one for each product, and the
+# loss is the **binary cross-entropy**: five questions, each on its own.
+
+# %%
+keras.utils.set_random_seed(SEED)
+numbers = keras.Input((10,))
+vector = layers.Dense(4)(layers.Dense(32, "relu")(numbers))  # (batch, 4): the customer's vector
+product_tower = layers.Dense(len(PRODUCTS), "sigmoid")  # weights (4, products): a vector a product
+shop = keras.Model(numbers, product_tower(vector))
+shop.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", steps_per_execution=50, jit_compile=False)
+shop_history = shop.fit(
+    customers[train_rows], bought[train_rows], 64, PRODUCT_EPOCHS, validation_split=0.2, verbose=0
+).history
+predicted = shop.predict(customers[test_rows], batch_size=1_024, verbose=0)  # (n_test, products)
+product_vectors, product_biases = product_tower.get_weights()
+print("product tower", product_vectors.T.shape, "predictions", predicted.shape)
+
+# %% [markdown]
+# Two questions for the table. **AUC**, label by label: how often does a buyer get a higher score than somebody who did
+# not buy? And **precision@k**: of the k products that we offer a customer, how many do they buy? The first row is the
+# **prior**, which offers everybody what sells best.
+
+# %%
+truth = bought[test_rows]
+models = {"prior": np.tile(prior, (len(truth), 1)), "two towers": predicted, "oracle": chance[test_rows]}
+auc = {name: roc_auc_score(truth, score, average=None) for name, score in models.items()}  # each (products,)
+precision = {
+    (name, k): np.take_along_axis(truth, top_k(score, k), axis=1).mean(axis=1)  # (n_test,)
+    for name, score in models.items()
+    for k in (1, 2)
+}
+loss = {
+    name: np.mean([log_loss(t, s) for t, s in zip(truth.T, score.T, strict=True)]) for name, score in models.items()
+}
+
+# %% [markdown]
+# The interval is that of precision@1, over customers.
+
+# %%
+rows = []
+for name in models:
+    low, high = bootstrap_interval(precision[name, 1])
+    by_product = {f"AUC {product}": value for product, value in zip(PRODUCTS, auc[name], strict=True)}
+    at = {"precision@1": precision[name, 1].mean(), "interval": f"{low:.2f} – {high:.2f}"}
+    rows.append({"model": name, "loss": loss[name], **by_product, **at, "precision@2": precision[name, 2].mean()})
+results_table(pd.DataFrame(rows), digits=2)
+
+# %% [markdown]
+# The towers are close to the oracle, which knows each chance and not the outcome.
+
+# %%
+for k in (1, 2):
+    low, _ = bootstrap_interval(precision["two towers", k] - precision["prior", k])
+    assert low > 0, f"the towers should offer better products than the prior at k = {k}"
+assert (auc["two towers"] > 0.7).all() and (auc["prior"] == 0.5).all(), "every label should be learnt"
+assert (auc["oracle"] - auc["two towers"]).max() < 0.05, "and each close to the best that is possible"
+assert loss["oracle"] < loss["two towers"] < loss["prior"], "the loss should agree"
+
+# %% [markdown]
+# ## What goes wrong, and why
+#
+# This lesson grew from a write-up that had the same idea, from SVD to two towers, and five products, a random yes or no
+# each. It reports a loss of 143.6 and accuracies of 0.15, 0.15 and 0.055. Here it is: ten numbers between 0 and 1 into
+# an `Embedding`, two towers, three heads with a softmax, categorical cross-entropy on all of them.
+
+
+# %%
+def make_original():
+    numbers = keras.Input((10,))
+    looked_up = layers.Flatten()(layers.Embedding(100, 10)(numbers))  # (batch, 100)
+    hidden = [layers.Dense(32, "relu")(layers.Dense(64, "relu")(looked_up)) for _ in range(2)]  # one input for both
+    together = layers.Dense(32, "relu")(layers.Concatenate()(hidden))
+    heads = [layers.Dense(5, "softmax")(x) for x in (*hidden, together)]
+    model = keras.Model(numbers, heads)
+    model.compile("adam", ["categorical_crossentropy"] * 3, metrics=[["accuracy"]] * 3, steps_per_execution=32)
+    return model
+
+
+keras.utils.set_random_seed(SEED)
+some, answers = customers[:1_000], rng.integers(0, 2, size=(1_000, 5)).astype(np.float32)
+original = make_original()
+original_history = original.fit(some, [answers] * 3, batch_size=32, epochs=10, verbose=0).history
+
+# %% [markdown]
+# **It sees no input.** An embedding looks up whole numbers, and every number in [0, 1) is cut to 0. All ten numbers of
+# all customers fetch row 0, and the model says the same to everybody.
+
+# %% tags=["nbval-check-output"]
+rows_fetched = np.unique(some.astype(int))
+says = original.predict(some, verbose=0)  # three heads, each (1_000, 5)
+print("rows fetched:", rows_fetched)
+print("different answers of each head:", [len(np.unique(head, axis=0)) for head in says])
+assert rows_fetched.tolist() == [0], "every number should be cut to 0"
+assert all(np.ptp(head, axis=0).max() == 0 for head in says), "so all customers should get the same answer"
+assert len(np.unique(predicted, axis=0)) == len(predicted), "our towers should tell all customers apart"
+
+# %% [markdown]
+# **Its loss grows.** A softmax shares 1 out among the products, while a row of the targets can add up to anything from
+# 0 to 5. For a softmax, Keras takes the slope of the cross-entropy to be $p - y$: a shortcut that holds only if $y$ adds
+# up to 1. Compare it, for a customer of three products, with the slope measured by central differences, and with the
+# sigmoid's.
+
+# %%
+row = np.array([[1, 1, 0, 1, 0]], dtype=np.float32)  # (1, products): three are right
+losses = {"softmax": keras.losses.categorical_crossentropy, "sigmoid": keras.losses.binary_crossentropy}
+slopes = {}
+for name, function in losses.items():
+    start = tf.Variable(tf.zeros((1, 5)))
+    with tf.GradientTape() as tape:
+        value = function(row, start, from_logits=True)
+    taken = tape.gradient(value, start).numpy()[0]
+    steps = 0.01 * np.eye(5, dtype=np.float32)  # one logit at a time
+    up, down = (np.array([function(row, sign * step[None], from_logits=True)[0] for step in steps]) for sign in (1, -1))
+    slopes[name] = taken, (up - down) / 0.02
+    print(f"{name}: taken {taken.round(2)}, measured {slopes[name][1].round(2)}")
+
+# %% [markdown]
+# What Keras follows is not the slope of the loss. It adds up to 1 − 3: all logits are pushed up, at every step and for
+# good. The weights grow, small differences between logits grow with them, and so does the loss. With the sigmoid each
+# product has its own slope, zero where the prediction is right.
+
+# %%
+assert np.allclose(slopes["softmax"][0].sum(), 1 - row.sum()), "the shortcut should push all logits one way"
+assert not np.allclose(*slopes["softmax"], atol=0.1), "and it should not be the slope of the loss"
+assert np.allclose(*slopes["sigmoid"], atol=1e-3), "binary cross-entropy should have the right slope"
+print(f"loss by epoch: {' '.join(f'{loss:.0f}' for loss in original_history['loss'])}")
+assert original_history["loss"][-1] > 20 * original_history["loss"][0], "the original's loss should grow"
+
+# %% [markdown]
+# **Its accuracy means nothing.** For a row with several right answers, Keras compares the likeliest product with the
+# *first* right one. So the constant answer "the first product" is right more often than not. That is what chance means
+# here, and all three heads are below it.
+
+# %%
+accuracies = [values[-1] for name, values in original_history.items() if name.endswith("accuracy")]
+always_first = (answers.argmax(axis=1) == 0).mean()
+rows = [(f"head {head + 1}", accuracy) for head, accuracy in enumerate(accuracies)]
+assert max(accuracies) < always_first, "every head should be below a constant answer"
+results_table(pd.DataFrame([("always the first product", always_first), *rows], columns=["answer", "accuracy"]))
+
+# %% [markdown]
+# Side by side: the original's loss climbs, on a logarithmic scale. Ours falls from the prior's towards the oracle's, on
+# the fitted and on the held-out part.
+
+# %%
+figure, axes = plt.subplots(1, 2)
+axes[0].semilogy(range(1, 11), original_history["loss"], marker="o", color="C1")
+axes[0].set(title="Original: softmax, three heads", xlabel="epoch", ylabel="training loss, sum of three (nats)")
+epochs = range(1, PRODUCT_EPOCHS + 1)
+axes[1].plot(epochs, shop_history["loss"], label="fitted")
+axes[1].plot(epochs, shop_history["val_loss"], label="validation")
+axes[1].axhline(loss["prior"], color="grey", linestyle=":", label="prior")
+axes[1].axhline(loss["oracle"], color="k", linestyle="--", label="oracle")
+axes[1].set(title="Repaired: sigmoid, two towers", xlabel="epoch", ylabel="loss a product (nats)")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# Two defects are left. Both "towers" read the same input, so there was no user side and no product side: the repaired
+# model has one of each. And its targets were drawn at random. Give those to the repaired model, and it learns nothing
+# either.
+
+# %%
+keras.utils.set_random_seed(SEED)
+for_noise = keras.models.clone_model(shop)
+for_noise.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", steps_per_execution=10, jit_compile=False)
+for_noise.fit(some[:800], answers[:800], 64, 5, verbose=0)
+noise_auc = roc_auc_score(answers[800:], for_noise.predict(some[800:], verbose=0), average="macro")
+print(f"mean AUC: random targets {noise_auc:.2f}, planted targets {auc['two towers'].mean():.2f}")
+assert abs(noise_auc - 0.5) < 0.06, "random targets cannot be learnt"
+
+# %% [markdown]
+# ## In practice
+#
+# - **Do you need a tower at all?** For a table that is full, SVD is exact and faster. Towers earn their keep when cells
+#   are missing, when features say something, or when a new item must be scored.
+# - **One layer may do.** Linear towers with features found most of the signal here. Measure what the hidden layer adds
+#   before you pay for it.
+# - **The dot product is a bottleneck, on purpose.** However deep the towers, the table of all scores has at most DIM + 2
+#   directions. That is what makes an index possible, and a ridge needs a few of them.
+# - **Calibrated or ranked?** Binary cross-entropy gives probabilities. If only the order matters, other losses do
+#   better; Part III is about them.
+# - **Read the axis of a metric.** Accuracy on several labels at once says nothing without a constant answer beside it.
+#
+# ## Exercises
+#
+# 1. Set `RANK` to 6. The strengths 6 and 7 are close to each other: what happens to the angles, and to the error?
+# 2. Hide half of the full table from the linear towers and fill the holes with 0 for the SVD. Which of the two predicts
+#    the hidden half better, and why?
+# 3. Give the nonlinear rung a second hidden layer. Does it come nearer to the floor than the interval is wide?
+# 4. Set `DIM` to 2. Which of the planted effects can still be told, and which rung suffers most?
+# 5. Add a sixth product that nobody has bought yet, with a description. What must the product tower read instead of a
+#    one-hot id?
+#
+# ## Takeaways
+#
+# - Two linear towers over one-hot ids reached truncated SVD's error within 1 %, and span the same planes: they are
+#   matrix factorisation.
+# - Ids, then features, then a hidden layer: every rung closed more of the gap to the floor, beyond doubt, and only the
+#   hidden layer found the ridge of age and price.
+# - Several right answers want a sigmoid each and binary cross-entropy; then AUC and precision@k beat the prior, label by
+#   label.
+# - With a softmax over several right answers, what is followed is not the slope of the loss, and the loss grew.
+# - An embedding over numbers between 0 and 1 looks up row 0 for all of them.
+#
+# ## Next
+#
+# [Lesson 05](05_predict_ratings.ipynb) takes these towers to real ratings of real movies.
+#
+# **References**
+# - Eckart and Young (1936). *The approximation of one matrix by another of lower rank.* Psychometrika 1.
+# - Björck and Golub (1973). *Numerical methods for computing angles between linear subspaces.* Mathematics of
+#   Computation 27.
+# - Koren, Bell and Volinsky (2009). *Matrix factorization techniques for recommender systems.* Computer 42(8).
+# - Huang et al. (2013). *Learning deep structured semantic models for web search using clickthrough data.* CIKM.
