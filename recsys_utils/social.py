@@ -1,0 +1,142 @@
+"""A social video app with planted tastes: its users, its posts, and what users did with posts (lesson 07)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+COUNTRIES = {  # share of the users, and the share of each language among those who live there
+    "IN": (0.36, {"hi": 0.36, "bn": 0.24, "ta": 0.24, "en": 0.16}),
+    "NG": (0.18, {"en": 0.36, "ha": 0.34, "yo": 0.30}),
+    "ID": (0.15, {"id": 0.65, "jv": 0.35}),
+    "BR": (0.12, {"pt": 1.00}),
+    "US": (0.11, {"en": 0.65, "es": 0.35}),
+    "CH": (0.08, {"de": 0.65, "fr": 0.35}),
+}
+LANGUAGES = {
+    **{"bn": "Bengali", "de": "German", "en": "English", "es": "Spanish", "fr": "French", "ha": "Hausa"},
+    **{"hi": "Hindi", "id": "Indonesian", "jv": "Javanese", "pt": "Portuguese", "ta": "Tamil", "yo": "Yoruba"},
+}
+TOPICS = ("Comedy", "Cooking", "Football", "Music")
+START = pd.Timestamp("2024-03-01", tz="UTC")
+DAYS = 60
+AWKWARD_CAPTION = "It's 100 % :real'); DROP TABLE posts; --"  # of the first post
+
+
+class SocialWorld(NamedTuple):
+    """The tables of the app, as messy as it keeps them, and the tastes behind them."""
+
+    users: pd.DataFrame  # user_id, country, languages (a list of codes)
+    posts: pd.DataFrame  # post_id, owner_id, caption, country, language, created_at
+    interactions: pd.DataFrame  # user_id, post_id, likes (1, 0 or missing), views, saved ('Y' or 'N'), created_at
+    affinity: np.ndarray  # (n_users, n_posts) planted logarithm of the chance of a like, up to a constant
+
+
+def generate_social(n_users: int = 1_000, n_posts: int = 600, views: float = 80.0, seed: int = 1) -> SocialWorld:
+    """Draw a social video app in which country, language and a topic decide who watches and likes what.
+
+    A user lives in one country, reads one to three of its languages and likes one of four topics a lot, another a
+    bit. A post has its owner's country, one of its owner's languages, a topic (only its caption tells) and a fame of
+    1 / (10 + rank)^0.6. With 1 or 0 for `same` country and `read` language, and `taste` 1, 0.3 or 0,
+
+        chance to be watched  ∝ fame * exp(1.2 same + 2 read + 2 taste)
+        chance of a like, once watched = 1 / (1 + exp(2.5 - 0.5 same - 1.5 read - 2 taste))
+
+    over 60 days; about 15 % of users and posts arrive during them.
+
+    The mess: 8 % of users have no country and 4 % an empty one, 4 % no languages; of the posts 20 % have no country,
+    10 % an empty one, 15 % 'default', 6 % no language, 6 % an owner that is not in `users`; likes are 1, 0 or
+    missing, and about every fifth pair comes back as repeated views. The first post's caption is full of SQL.
+
+    Parameters
+    ----------
+    n_users, n_posts : rows of the two tables, at least 1 and 10
+    views : median number of posts that a user watches, above 0; at least 5 and at most half of the posts are
+    seed : of every draw
+
+    Returns
+    -------
+    SocialWorld
+        Ids count from 1; `interactions` by time.
+
+    Raises
+    ------
+    ValueError
+        A count below its least value.
+    """
+    for name, value, least in (("n_users", n_users, 1), ("n_posts", n_posts, 10), ("views", views, 1)):
+        if not value >= least:
+            raise ValueError(f"{name} is {value}; expected {least} or more")
+    rng = np.random.default_rng(seed)
+    codes, tongues = np.array(list(COUNTRIES)), np.array(list(LANGUAGES))
+    share = np.array([COUNTRIES[code][0] for code in codes])
+    spoken = np.array([[COUNTRIES[code][1].get(tongue, 0.0) for tongue in tongues] for code in codes])
+
+    home = rng.choice(len(codes), size=n_users, p=share)  # (n_users,) row of `codes`
+    keys = np.log(np.maximum(spoken[home], 1e-12)) + rng.gumbel(size=(n_users, len(tongues)))
+    liking = np.argsort(-keys, axis=1)  # (n_users, n_languages) languages by the order in which they are drawn
+    count = np.minimum(rng.choice([1, 2, 3], size=n_users, p=[0.5, 0.35, 0.15]), (spoken[home] > 0).sum(axis=1))
+    reads = np.argsort(liking, axis=1) < count[:, None]  # (n_users, n_languages) bool
+    taste = np.array([1.0, 0.3, 0.0, 0.0])[rng.permuted(np.tile(np.arange(4), (n_users, 1)), axis=1)]
+
+    owner = rng.integers(n_users, size=n_posts)
+    language = liking[owner, rng.integers(3, size=n_posts) % count[owner]]
+    topic = rng.integers(len(TOPICS), size=n_posts)
+    fame = -0.6 * np.log(rng.permutation(n_posts) + 10.0)
+    same, read, fit = home[:, None] == home[owner], reads[:, language], taste[:, topic]  # (n_users, n_posts) each
+    watch = fame + 1.2 * same + 2 * read + 2 * fit
+    like = 1 / (1 + np.exp(2.5 - 0.5 * same - 1.5 * read - 2 * fit))
+
+    amount = np.clip(rng.lognormal(np.log(views), 0.6, size=n_users), 5, n_posts // 2)
+    place = np.argsort(np.argsort(-(watch + rng.gumbel(size=watch.shape)), axis=1), axis=1)
+    user, post = np.nonzero(place < amount[:, None])  # (n_views,) drawn without repetition
+    joined, created = (np.maximum(rng.uniform(-DAYS * 17 / 3, DAYS, size=n), 0) for n in (n_users, n_posts))  # days
+    when = rng.uniform(0, DAYS, size=len(user))
+    there = when >= np.maximum(joined[user], created[post])
+    user, post, when = user[there], post[there], when[there]
+    liked = rng.random(len(user)) < like[user, post]
+
+    users = pd.DataFrame({"user_id": np.arange(1, n_users + 1)})
+    users["country"] = _spoil(rng, codes[home], {None: 0.08, "": 0.04})
+    users["languages"] = _spoil(rng, [sorted(tongues[row].tolist()) for row in reads], {None: 0.04})
+    posts = pd.DataFrame({"post_id": np.arange(1, n_posts + 1)})
+    posts["owner_id"] = np.where(rng.random(n_posts) < 0.06, n_users + 1 + owner, owner + 1)
+    posts["caption"] = [
+        f"{TOPICS[t]} in {LANGUAGES[tongues[tongue]]}, no. {number}"
+        for t, tongue, number in zip(topic, language, posts["post_id"], strict=True)
+    ]
+    posts.loc[0, "caption"] = AWKWARD_CAPTION
+    posts["country"] = _spoil(rng, codes[home[owner]], {None: 0.2, "": 0.1, "default": 0.15})
+    posts["language"] = _spoil(rng, tongues[language], {None: 0.06})
+    posts["created_at"] = _moment(created)
+    return SocialWorld(users, posts, _draw_events(rng, user + 1, post + 1, when, liked), watch + np.log(like))
+
+
+def _spoil(rng: np.random.Generator, values, mess: dict) -> list:
+    """Replace a share of the values by each of the keys of `mess`."""
+    at = np.searchsorted(np.cumsum(list(mess.values())), rng.random(len(values)), side="right")
+    return [[*mess, value][i] for value, i in zip(list(values), at, strict=True)]
+
+
+def _moment(days: np.ndarray) -> pd.Series:
+    return (START + pd.to_timedelta(np.floor(days * 24 * 3600), unit="s")).to_series(index=range(len(days)))
+
+
+def _draw_events(rng: np.random.Generator, user, post, when, liked) -> pd.DataFrame:
+    # An event says whether a view was liked, or leaves it open; a pair that comes back leaves it open.
+    again = np.flatnonzero(rng.random(len(user)) < 0.2)
+    silent = ~liked & (rng.random(len(user)) < 0.5)
+    saved = np.where(liked & (rng.random(len(user)) < 0.2), "Y", "N")
+    later = np.minimum(when[again] + rng.exponential(1.0, size=len(again)), DAYS - 1e-3)
+    events = pd.DataFrame(
+        {
+            "user_id": np.concatenate([user, user[again]]),
+            "post_id": np.concatenate([post, post[again]]),
+            "likes": pd.array(np.concatenate([liked.astype(int), np.zeros(len(again), int)]), dtype="Int64"),
+            "views": 1,
+            "saved": np.concatenate([saved, np.full(len(again), "N")]),
+            "created_at": _moment(np.concatenate([when, later])),
+        }
+    )
+    events.loc[np.concatenate([silent, np.ones(len(again), bool)]), "likes"] = pd.NA
+    return events.sort_values(["created_at", "user_id", "post_id"], ignore_index=True)

