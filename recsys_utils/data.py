@@ -8,15 +8,17 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from recsys_utils.archives import check_entries, fetch
 from recsys_utils.checks import check_choice, check_columns, check_ratings
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.features import ITEM_FEATURES, USER_FEATURES, item_features, user_features
+from recsys_utils.kuairec import load_kuairec  # noqa: F401, for readers who look for every loader here
 from recsys_utils.synthetic import GENERATORS, NOISE_STD, Synthetic
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
@@ -110,29 +112,10 @@ def _find_copy(edition: str, path: Path) -> Path:
 
 
 def _fetch(edition: str, mirror: str | None) -> Path:
-    import pooch  # here, because requests below takes longer to import than the rest of this package
-    from requests.exceptions import RequestException, SSLError
-
     base = mirror or os.environ.get("MOVIELENS_MIRROR") or GROUPLENS
-    if not base.startswith(("http://", "https://")):
-        raise ValueError(f"mirror is {base!r}; expected an address that starts with https:// or http://")
     file = f"{edition}.zip"
-    registry = {file: EDITIONS[edition].sha256}
-    cache = pooch.create(
-        pooch.os_cache("two-towers"), base, env="TWO_TOWERS_CACHE", registry=registry, retry_if_failed=2
-    )
-    url = cache.get_url(file)
-    way_out = (
-        f"Nothing was kept. Pass mirror= or set MOVIELENS_MIRROR to another site, or pass path= with a copy of {file}"
-    )
-    try:
-        return Path(cache.fetch(file, progressbar=True))
-    except SSLError as error:
-        raise ConnectionError(f"{url} has no valid certificate ({error}). {way_out}") from error
-    except RequestException as error:
-        raise ConnectionError(f"{url} cannot be downloaded ({error}). {way_out}") from error
-    except ValueError as error:
-        raise ValueError(f"{url} is not the expected file ({error}). {way_out}") from error
+    way_out = f"Pass mirror= or set MOVIELENS_MIRROR to another site, or pass path= with a copy of {file}"
+    return fetch(file, base, EDITIONS[edition].sha256, way_out)
 
 
 def _read_verified(file: Path, sha256: str) -> bytes:
@@ -152,10 +135,7 @@ def _read_files(edition: str, source: Path) -> list[bytes]:
         if source.is_dir():
             return [(source / name).read_bytes() for name in names]
         with zipfile.ZipFile(io.BytesIO(_read_verified(source, sha256))) as archive:
-            for name in archive.namelist():
-                entry = PureWindowsPath(name)  # knows both slashes and drive letters
-                if entry.anchor or ".." in entry.parts:
-                    raise ValueError(f"{source} has the entry {name!r}, which climbs out; expected {edition}/...")
+            check_entries(source, archive, edition)
             return [archive.read(f"{edition}/{name}") for name in names]
     except (FileNotFoundError, KeyError) as error:
         raise FileNotFoundError(f"{source} lacks a file ({error}); expected {', '.join(names)} of {edition}") from error
