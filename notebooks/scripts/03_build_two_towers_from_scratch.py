@@ -66,7 +66,6 @@ from recsys_utils.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted
 threadpool_limits(1, "blas")
 plt.style.use("recsys_utils.two_towers")
 
-
 # %% [markdown]
 # These are the knobs. `PENALTIES` are candidates; a validation part chooses among them.
 
@@ -108,10 +107,10 @@ WIDTH = {tower: sum(EMBEDDINGS[tower].values()) + len(NUMERIC[tower]) for tower 
 print(WIDTH)
 assert set(WIDTH.values()) == {19}, "both sides should be 19 numbers wide"
 
+
 # %% [markdown]
 # A model computes with row numbers, category numbers, and numbers scaled to mean 0 and deviation 1. Look them up once,
 # for all pairs together, before training.
-
 
 # %%
 def encode(world, pairs):
@@ -160,12 +159,12 @@ measured = (((user + nudge) @ item - stars) ** 2 - ((user - nudge) @ item - star
 print(f"prediction {user @ item}, error {user @ item - stars}, slope {slope}; first measured {measured:.4f}")
 assert np.isclose(measured, slope[0]), "the formula should agree with a small step either way"
 
+
 # %% [markdown]
 # ## The model
 #
 # First the parameters `p`, by name: embeddings, a bias for each id, and two layers a tower. They start small and
 # random, the biases at zero.
-
 
 # %%
 def initialise(world, mean, rng):
@@ -184,7 +183,6 @@ def initialise(world, mean, rng):
 # %% [markdown]
 # A tower puts its embeddings and numbers `x` side by side; one hidden layer and one linear layer turn them into its
 # vector. Then the two vectors meet.
-
 
 # %%
 def run_tower(p, x, tower):
@@ -207,7 +205,6 @@ def predict(p, x):
 # The gradients `g` walk back the same way. Both towers share the code, because each needs nothing of the other but its
 # vector. The last loop hands every embedding its own slice of the slope; `np.add.at` adds up the rows that occur more
 # than once in a batch, where `+=` would keep only the last.
-
 
 # %%
 def gradients(p, x, stars):
@@ -235,7 +232,6 @@ def gradients(p, x, stars):
 # usual size of its slopes. Both averages start at zero, which the roots and powers in `rate` make up for. Steps shrink
 # to nothing towards the end. A **penalty** on the square of a parameter pulls it towards zero.
 
-
 # %%
 def train_towers(p, x, stars, penalties, rng, epochs=EPOCHS):
     """Train in place with Adam (Kingma and Ba, 2015) and yield after every epoch."""
@@ -262,13 +258,13 @@ lines = [line for function in functions for line in inspect.getsource(function).
 print(f"{len(lines)} lines, and {len(inspect.getsource(initialise).splitlines())} for the first parameters")
 assert len(lines) <= 45, "the model should stay about forty lines long"
 
+
 # %% [markdown]
 # ## Prove the gradients
 #
 # A wrong gradient rarely crashes. It trains, a bit worse than it should, and nobody notices. So measure every slope:
-# move one parameter a little up and a little down, and see how the loss changes. A **central difference** has an error
-# that shrinks with the square of the step.
-
+# move one number a little up and a little down, and see how the loss changes. This **central difference** has an error
+# that shrinks with the square of the step; in float64 it can be tiny.
 
 # %%
 def measure_gradients(p, x, stars, step=1e-4):
@@ -304,13 +300,13 @@ assert max(errors.values()) < 1e-6, "every gradient should agree with its centra
 n_slopes = sum(value.size for value in small_p.values())
 print(f"{n_slopes:,} slopes of {len(errors)} parameters, all errors below 1e-6")
 
+
 # %% [markdown]
 # ## Train
 #
 # One function goes from pairs to trained parameters. It penalises what belongs to a single id, because few ratings
 # speak for it. Given a part to watch, it notes the error there and on some of the fitted pairs after every epoch, and
-# keeps the parameters of the best one: that is **early stopping**.
-
+# keeps the best epoch's parameters: that is **early stopping**.
 
 # %%
 def fit_towers(world, pairs, penalty, watch=None, epochs=EPOCHS, encode=encode):
@@ -329,7 +325,6 @@ def fit_towers(world, pairs, penalty, watch=None, epochs=EPOCHS, encode=encode):
 # %% [markdown]
 # One number is left to choose: the penalty on the vectors of ids. Fit every candidate and compare the last epochs on the
 # validation part.
-
 
 # %%
 def choose_penalty(world, fit, validation, encode=encode):
@@ -372,7 +367,6 @@ plt.show()
 #
 # Five classics from Lesson 02 meet the towers on the world where there is nothing to learn. `SVD` is what Surprise calls
 # its matrix factorisation.
-
 
 # %%
 CLASSICS = {
@@ -429,7 +423,7 @@ print(f"{liked[is_asked].mean():.0%} of the pairs are relevant")
 
 # %% [markdown]
 # The task treats everything else as seen, so that only a user's held-out pairs are ranked. The mean gives all pairs the
-# same stars, and its order is arbitrary. The oracle reads what was planted, and no model can be expected to do better.
+# same stars, so its order is arbitrary. The oracle knows what was planted; no model can be expected to do better.
 
 # %%
 predictions = predict_all(planted, train, test, p) | {"oracle: the noise floor": test[EXPECTED].to_numpy()}
@@ -460,8 +454,8 @@ table["interval "] = [f"{low:.3f} – {high:.3f}" for low, high in ndcg_bounds]
 results_table(table)
 
 # %% [markdown]
-# The towers come within 5 % of the floor and rank best. The classics know users and items by their ids alone, and stay
-# far above.
+# The towers come within 5 % of the floor and rank best. The classics know users and items by their ids alone and stay
+# far behind.
 
 # %%
 print(f"two towers: {error['two towers']:.3f} stars, {error['two towers'] / floor - 1:.1%} above the floor")
@@ -472,12 +466,12 @@ for name in CLASSICS:
     low, _ = bootstrap_interval(ndcg["two towers"] - ndcg[name])
     assert low > 0, f"the towers should rank better than {name}, user by user"
 
+
 # %% [markdown]
 # ## Why batches: more than 100 times faster
 #
 # The write-up that this lesson grew from trained on one pair at a time, and for each it searched two tables for the
 # features. Here is that loop with our gradients, without its many `print`s and even without the update.
-
 
 # %%
 def loop_over_pairs(p, pairs):
@@ -510,6 +504,7 @@ ratio = min(loop_seconds) / min(batch_seconds)
 assert ratio > 100, f"batches should be more than 100 times faster than the loop, not {ratio:.0f} times"
 print("an epoch in batches is more than 100 times faster than the loop would be")
 
+
 # %% [markdown]
 # Two things are saved. A look-up by row number replaces a search through a table. And NumPy is called once for 512
 # pairs, where the loop calls it for each.
@@ -518,7 +513,6 @@ print("an epoch in batches is more than 100 times faster than the loop would be"
 #
 # That two towers win on data made for them is no surprise. So take things away: features, ratings, and all that is
 # known of an item. Towers that read fewer features see the same value everywhere in those that are left out.
-
 
 # %%
 def leave_out(*features):
@@ -537,7 +531,7 @@ TOWERS = {
 }
 
 # %% [markdown]
-# How much room the vectors of ids should get depends on what else there is to read. So the validation part chooses for
+# How much room the vectors of ids should get depends on what else there is to read, so the validation part chooses for
 # each.
 
 # %%
@@ -548,12 +542,12 @@ print("penalty on id vectors:", choices)
 assert choices["towers, ids only"] < chosen, "without features, the vectors of ids should get more room"
 assert p["user_id"].std() < 0.05 * p["region"].std(), "with features, the vectors of ids should be near zero"
 
-# %% [markdown]
-# With features, the penalty all but switches the vectors of single ids off; the biases say what features cannot.
-#
-# Now compare seven models on any part of the data, by RMSE in multiples of the noise floor. Towers stop early by a fifth
-# of what they are given. The fewer the ratings, the more epochs they may take.
 
+# %% [markdown]
+# With all features, the penalty all but switches the vectors of single ids off; the biases say what features cannot.
+#
+# Now compare seven models on any part of the data, by RMSE in multiples of the noise floor. A fifth of what the towers
+# are given stops them early. The fewer the ratings, the more epochs they may take.
 
 # %%
 def compare(train, test):
@@ -618,22 +612,22 @@ results_table(grid, digits=2)
 # %% [markdown]
 # Read it as advice:
 #
-# - **Features that matter, known for everybody:** two towers. A quarter of the ratings with features beats all of them
-#   without.
-# - **Ids alone, many ratings:** towers on ids, which are matrix factorisation with a hidden layer; next, neighbours that
+# - **Features that matter, known for everybody:** two towers, most of all when ratings are few or items new. A quarter
+#   of the ratings with features beats all of them without.
+# - **Ids alone, many ratings:** towers on ids, which are matrix factorisation with a hidden layer; then neighbours that
 #   compare deviations. Mind that we chose the towers' penalty and left the classics at their defaults.
-# - **Ids alone, few ratings:** biases. Anything cleverer fits luck; neighbours picked by four ratings are worse than the
+# - **Ids alone, few ratings:** biases. Anything cleverer fits luck: neighbours found by four ratings are worse than the
 #   mean.
 # - **A new item and no features:** no model can tell it from another. What is left is the bias of the user.
 # - **Nothing to learn:** the mean. Check it first.
 
 # %%
 ids, categories, features = (grid[name] for name in TOWERS)
-others = grid.drop(columns=["situation", features.name])
 on_ids = sparse.drop(columns=[categories.name, features.name])
 assert ((features < categories) & (categories < ids)).all(), "the more the towers read, the better"
-assert (features < others.min(axis=1)).all(), "features should win everywhere here"
-assert sparse.loc[sizes[1], features.name] < on_ids.min(axis=None), "a quarter with features should beat all without"
+assert (grid[sparse.columns].idxmin(axis=1) == features.name).all(), "features should win everywhere here"
+assert (ids - features).idxmin() == len(sizes) - 1, "features should help least where ratings are many"
+assert sparse.loc[sizes[1], features.name] < on_ids.min(axis=None), "a quarter of the ratings should do"
 best, second = on_ids.loc[len(train)].nsmallest(2).index
 assert (best, second) == (ids.name, "item CF, deviations"), "on ids and many ratings, towers, then neighbours"
 assert on_ids.iloc[0].idxmin() == "bias", "on ids and few ratings, biases should win"
@@ -659,7 +653,7 @@ best = unseen.nlargest(10, "two towers")
 results_table(best[[TITLE, "price", "discount", "two towers", EXPECTED]], digits=2)
 
 # %% [markdown]
-# What are ten items worth to this user on average? Compare the most popular ten, SVD's and the towers' with the oracle's.
+# What are ten items worth to this user? Compare the most popular ten, SVD's and the towers' with the oracle's.
 
 # %%
 unseen["most popular"] = unseen[ITEM_ID].map(train[ITEM_ID].value_counts()).fillna(0)
@@ -677,7 +671,7 @@ results_table(pd.DataFrame({"ten best by": rankings, "expected stars": worth.to_
 # model never ran.
 #
 # **No dot product.** It added the two vectors and took the sum for the prediction. So the error was a vector of 19
-# numbers, and the update multiplied it with an embedding of 3. The repair is the dot product, which gives one number, and
+# numbers, and the update multiplied it by an embedding of 3. The repair is the dot product, which gives one number, and
 # the chain rule, which gives each embedding its own slice: every gradient has the shape of its parameter.
 
 # %% tags=["nbval-check-output"]
@@ -688,12 +682,12 @@ try:
 except ValueError as failure:
     print(failure)
 g = gradients(p, encode(planted, test), test[RATING].to_numpy())
-assert all(np.shape(g[name]) == p[name].shape for name in p), "each gradient should have its parameter's shape"
+assert all(np.shape(g[name]) == p[name].shape for name in p), "a gradient has its parameter's shape"
 
 # %% [markdown]
 # **Adding instead of multiplying.** Suppose that the shapes had fitted, and the 19 numbers were added up. Then a
-# prediction is one number of the user's plus one of the item's. Such a model gives all users the same list, however
-# rich its features. Count the different lists of ten from our trained vectors, added and multiplied.
+# prediction is one number of the user's plus one of the item's: the bias model, however rich its features. It gives all
+# users the same list. Count the different lists of ten from our trained vectors, added and multiplied.
 
 # %%
 every_user = encode(planted, pd.DataFrame({USER_ID: planted.users[USER_ID], ITEM_ID: 1}))
@@ -707,8 +701,6 @@ assert lists["added"] == 1 and lists["multiplied"] > len(users) / 2, "only a pro
 assert error["bias"] > 1.2 * error["two towers"], "one number a user and one an item are not enough"
 
 # %% [markdown]
-# One number a user and one an item: that is the bias model, far above the towers in the table.
-#
 # **Gradients in the wrong place.** It also applied the gradients of features to the id's embedding. When widths happen
 # to agree, nothing crashes. `region` and `device` are both 3 wide: swap their slopes, for the rows that both tables
 # have, and only the check of gradients notices.
@@ -738,12 +730,11 @@ for name, figure in reported.items():
 # - **Check gradients while you write them, then let a library take over.** Automatic differentiation makes this
 #   lesson's longest function unnecessary. The next lesson uses Keras.
 # - **Sparse updates.** Our Adam moves every row of every table at each step, though a batch touches at most 512 of
-#   them. With a thousand users that is nothing; with a hundred million it is everything, and optimisers update only the
-#   rows that occur.
-# - **A tower runs once an item, not once a pair.** Item vectors can be computed ahead and stored; then a user costs one
+#   them. With a hundred million users, an optimiser must update only the rows that occur.
+# - **A tower runs once an item, not once a pair.** Item vectors are computed ahead and stored; then a user costs one
 #   tower and one matrix product. That is why the two sides may meet only in the dot product.
-# - **What it cannot say.** Drift over time is in this world and in no feature of ours. A new *user* has features here;
-#   on many sites they have none.
+# - **What it cannot say.** Drift over time is in this world and in no feature of ours. And every new *item* here has
+#   features that matter; check that yours do.
 # - **Squared loss predicts stars.** To pick ten of a million, the items that nobody rated matter as well, and the loss
 #   must speak of them. Part III of the course does.
 #
