@@ -32,15 +32,15 @@ class SocialWorld(NamedTuple):
     affinity: np.ndarray  # (n_users, n_posts) planted logarithm of the chance of a like, up to a constant
 
 
-def generate_social(n_users: int = 1_000, n_posts: int = 600, views: float = 80.0, seed: int = 1) -> SocialWorld:
+def generate_social(n_users: int = 700, n_posts: int = 300, views: float = 80.0, seed: int = 1) -> SocialWorld:
     """Draw a social video app in which country, language and a topic decide who watches and likes what.
 
     A user lives in one country, reads one to three of its languages and likes one of four topics a lot, another a
     bit. A post has its owner's country, one of its owner's languages, a topic (only its caption tells) and a fame of
     1 / (10 + rank)^0.6. With 1 or 0 for `same` country and `read` language, and `taste` 1, 0.3 or 0,
 
-        chance to be watched  ∝ fame * exp(1.2 same + 2 read + 2 taste)
-        chance of a like, once watched = 1 / (1 + exp(2.5 - 0.5 same - 1.5 read - 2 taste))
+        chance to be watched  ∝ fame * exp(0.8 same + 2 read + 2.5 taste)
+        chance of a like, once watched = 1 / (1 + exp(2.5 - 0.5 same - 1.5 read - 2.5 taste))
 
     over 60 days; about 15 % of users and posts arrive during them.
 
@@ -84,8 +84,8 @@ def generate_social(n_users: int = 1_000, n_posts: int = 600, views: float = 80.
     topic = rng.integers(len(TOPICS), size=n_posts)
     fame = -0.6 * np.log(rng.permutation(n_posts) + 10.0)
     same, read, fit = home[:, None] == home[owner], reads[:, language], taste[:, topic]  # (n_users, n_posts) each
-    watch = fame + 1.2 * same + 2 * read + 2 * fit
-    like = 1 / (1 + np.exp(2.5 - 0.5 * same - 1.5 * read - 2 * fit))
+    watch = fame + 0.8 * same + 2 * read + 2.5 * fit
+    like = 1 / (1 + np.exp(2.5 - 0.5 * same - 1.5 * read - 2.5 * fit))
 
     amount = np.clip(rng.lognormal(np.log(views), 0.6, size=n_users), 5, n_posts // 2)
     place = np.argsort(np.argsort(-(watch + rng.gumbel(size=watch.shape)), axis=1), axis=1)
@@ -97,7 +97,7 @@ def generate_social(n_users: int = 1_000, n_posts: int = 600, views: float = 80.
     liked = rng.random(len(user)) < like[user, post]
 
     users = pd.DataFrame({"user_id": np.arange(1, n_users + 1)})
-    users["country"] = _spoil(rng, codes[home], {None: 0.08, "": 0.04})
+    users["country"] = _spoil(rng, codes[home].tolist(), {None: 0.08, "": 0.04})
     users["languages"] = _spoil(rng, [sorted(tongues[row].tolist()) for row in reads], {None: 0.04})
     posts = pd.DataFrame({"post_id": np.arange(1, n_posts + 1)})
     posts["owner_id"] = np.where(rng.random(n_posts) < 0.06, n_users + 1 + owner, owner + 1)
@@ -106,16 +106,16 @@ def generate_social(n_users: int = 1_000, n_posts: int = 600, views: float = 80.
         for t, tongue, number in zip(topic, language, posts["post_id"], strict=True)
     ]
     posts.loc[0, "caption"] = AWKWARD_CAPTION
-    posts["country"] = _spoil(rng, codes[home[owner]], {None: 0.2, "": 0.1, "default": 0.15})
-    posts["language"] = _spoil(rng, tongues[language], {None: 0.06})
+    posts["country"] = _spoil(rng, codes[home[owner]].tolist(), {None: 0.2, "": 0.1, "default": 0.15})
+    posts["language"] = _spoil(rng, tongues[language].tolist(), {None: 0.06})
     posts["created_at"] = _moment(created)
     return SocialWorld(users, posts, _draw_events(rng, user + 1, post + 1, when, liked), watch + np.log(like))
 
 
-def _spoil(rng: np.random.Generator, values, mess: dict) -> list:
+def _spoil(rng: np.random.Generator, values: list, mess: dict) -> list:
     """Replace a share of the values by each of the keys of `mess`."""
     at = np.searchsorted(np.cumsum(list(mess.values())), rng.random(len(values)), side="right")
-    return [[*mess, value][i] for value, i in zip(list(values), at, strict=True)]
+    return [[*mess, value][i] for value, i in zip(values, at, strict=True)]
 
 
 def _moment(days: np.ndarray) -> pd.Series:
