@@ -28,7 +28,7 @@
 #
 # **What you'll need**: [Lesson 01](01_generate_synthetic_data.ipynb) for the two worlds and the noise floor,
 # [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the baselines; you need not have run them. One minute;
-# 0.6 GB of memory.
+# 0.4 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -112,6 +112,7 @@ assert set(WIDTH.values()) == {19}, "both sides should be 19 numbers wide"
 # A model computes with row numbers, category numbers, and numbers scaled to mean 0 and deviation 1. Look them up once,
 # for all pairs together, before training.
 
+
 # %%
 def encode(world, pairs):
     columns = {}
@@ -166,6 +167,7 @@ assert np.isclose(measured, slope[0]), "the formula should agree with a small st
 # First the parameters `p`, by name: embeddings, a bias for each id, and two layers a tower. They start small and
 # random, the biases at zero.
 
+
 # %%
 def initialise(world, mean, rng):
     p = {"mean": np.array(mean)}
@@ -183,6 +185,7 @@ def initialise(world, mean, rng):
 # %% [markdown]
 # A tower puts its embeddings and numbers `x` side by side; one hidden layer and one linear layer turn them into its
 # vector. Then the two vectors meet.
+
 
 # %%
 def run_tower(p, x, tower):
@@ -205,6 +208,7 @@ def predict(p, x):
 # The gradients `g` walk back the same way. Both towers share the code, because each needs nothing of the other but its
 # vector. The last loop hands every embedding its own slice of the slope; `np.add.at` adds up the rows that occur more
 # than once in a batch, where `+=` would keep only the last.
+
 
 # %%
 def gradients(p, x, stars):
@@ -231,6 +235,7 @@ def gradients(p, x, stars):
 # Training takes shuffled mini-batches and updates with Adam: each parameter moves by its average slope, divided by the
 # usual size of its slopes. Both averages start at zero, which the roots and powers in `rate` make up for. Steps shrink
 # to nothing towards the end. A **penalty** on the square of a parameter pulls it towards zero.
+
 
 # %%
 def train_towers(p, x, stars, penalties, rng, epochs=EPOCHS):
@@ -265,6 +270,7 @@ assert len(lines) <= 45, "the model should stay about forty lines long"
 # A wrong gradient rarely crashes. It trains, a bit worse than it should, and nobody notices. So measure every slope:
 # move one number a little up and a little down, and see how the loss changes. This **central difference** has an error
 # that shrinks with the square of the step; in float64 it can be tiny.
+
 
 # %%
 def measure_gradients(p, x, stars, step=1e-4):
@@ -308,6 +314,7 @@ print(f"{n_slopes:,} slopes of {len(errors)} parameters, all errors below 1e-6")
 # speak for it. Given a part to watch, it notes the error there and on some of the fitted pairs after every epoch, and
 # keeps the best epoch's parameters: that is **early stopping**.
 
+
 # %%
 def fit_towers(world, pairs, penalty, watch=None, epochs=EPOCHS, encode=encode):
     rng = np.random.default_rng(SEED)
@@ -325,6 +332,7 @@ def fit_towers(world, pairs, penalty, watch=None, epochs=EPOCHS, encode=encode):
 # %% [markdown]
 # One number is left to choose: the penalty on the vectors of ids. Fit every candidate and compare the last epochs on the
 # validation part.
+
 
 # %%
 def choose_penalty(world, fit, validation, encode=encode):
@@ -365,13 +373,13 @@ plt.show()
 # %% [markdown]
 # ## Evaluate: noise first
 #
-# Five classics from Lesson 02 meet the towers on the world where there is nothing to learn. `SVD` is what Surprise calls
-# its matrix factorisation.
+# Five classics from Lesson 02 meet the towers on the world where there is nothing to learn. MF is matrix factorisation,
+# which Surprise calls SVD.
 
 # %%
 CLASSICS = {
     "bias": lambda: BaselineOnly(),
-    "SVD": lambda: SVD(random_state=SEED),
+    "MF (SVD)": lambda: SVD(random_state=SEED),
     "user CF, cosine": lambda: KNNBasic(sim_options={"name": "cosine", "user_based": True}),
     "item CF, cosine": lambda: KNNBasic(sim_options={"name": "cosine", "user_based": False}),
     "item CF, deviations": lambda: KNNBaseline(sim_options={"name": "pearson_baseline", "user_based": False}),
@@ -473,6 +481,7 @@ for name in CLASSICS:
 # The write-up that this lesson grew from trained on one pair at a time, and for each it searched two tables for the
 # features. Here is that loop with our gradients, without its many `print`s and even without the update.
 
+
 # %%
 def loop_over_pairs(p, pairs):
     for _, pair in pairs.iterrows():
@@ -514,6 +523,7 @@ print("an epoch in batches is more than 100 times faster than the loop would be"
 # That two towers win on data made for them is no surprise. So take things away: features, ratings, and all that is
 # known of an item. Towers that read fewer features see the same value everywhere in those that are left out.
 
+
 # %%
 def leave_out(*features):
     def encode_the_rest(world, pairs):
@@ -549,10 +559,11 @@ assert p["user_id"].std() < 0.05 * p["region"].std(), "with features, the vector
 # Now compare seven models on any part of the data, by RMSE in multiples of the noise floor. A fifth of what the towers
 # are given stops them early. The fewer the ratings, the more epochs they may take.
 
+
 # %%
 def compare(train, test):
     errors = {"mean": rmse(test[RATING], np.full(len(test), train[RATING].mean()))}
-    for name in ("bias", "SVD", "item CF, deviations"):
+    for name in ("bias", "MF (SVD)", "item CF, deviations"):
         errors[name] = rmse(test[RATING], predict_with_surprise(CLASSICS[name](), train, test))
     fit, validation = split_random(train)
     epochs = round(EPOCHS * np.sqrt(len(planted.ratings) / len(train)))
@@ -653,15 +664,15 @@ best = unseen.nlargest(10, "two towers")
 results_table(best[[TITLE, "price", "discount", "two towers", EXPECTED]], digits=2)
 
 # %% [markdown]
-# What are ten items worth to this user? Compare the most popular ten, SVD's and the towers' with the oracle's.
+# What are ten items worth to this user? Compare the most popular ten, MF's and the towers' with the oracle's.
 
 # %%
 unseen["most popular"] = unseen[ITEM_ID].map(train[ITEM_ID].value_counts()).fillna(0)
-unseen["SVD"] = predict_with_surprise(CLASSICS["SVD"](), train, unseen)
+unseen["MF (SVD)"] = predict_with_surprise(CLASSICS["MF (SVD)"](), train, unseen)
 unseen["oracle"] = unseen[EXPECTED]
-rankings = ["most popular", "SVD", "two towers", "oracle"]
+rankings = ["most popular", "MF (SVD)", "two towers", "oracle"]
 worth = pd.Series({name: unseen.nlargest(10, name)[EXPECTED].mean() for name in rankings})
-assert worth.is_monotonic_increasing, "popular items should be worth least, and the towers' more than SVD's"
+assert worth.is_monotonic_increasing, "popular items should be worth least, and the towers' more than MF's"
 results_table(pd.DataFrame({"ten best by": rankings, "expected stars": worth.to_numpy()}), digits=2)
 
 # %% [markdown]
@@ -719,7 +730,7 @@ assert caught == ["region", "device"], "the check should name what is wrong, and
 # CF and 1.7215 for item CF, all worse than the mean. Our noise gives the same picture.
 
 # %%
-reported = {"SVD": 1.4748, "user CF, cosine": 1.7446, "item CF, cosine": 1.7215}
+reported = {"MF (SVD)": 1.4748, "user CF, cosine": 1.7446, "item CF, cosine": 1.7215}
 for name, figure in reported.items():
     assert abs(noise_rmse[name] / figure - 1) < 0.05, f"our noise should give the reported figure of {name}"
     assert min(noise_rmse[name], figure) > noise_rmse["mean"], "and it should be worse than the mean"
