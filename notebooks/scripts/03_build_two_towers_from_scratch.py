@@ -357,7 +357,8 @@ print(f"penalty on id vectors: planted {chosen}, noise {noise_chosen}")
 
 # %% [markdown]
 # The learning curves tell the two worlds apart. On planted data both errors fall together towards the floor. On noise
-# the error of the fitted ratings falls far below the floor, and that of the others never gets there: it learns luck.
+# the error of the fitted ratings falls far below the floor, and that of the others never gets there: the model learns
+# luck.
 
 # %%
 figure, axes = plt.subplots(1, 2)
@@ -612,12 +613,12 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", 
 plt.show()
 
 # %% [markdown]
-# The same as a grid, situations down and models across.
+# The same as a grid, situations down and models across. New items have at most so many ratings each.
 
 # %%
 grid = pd.concat([sparse, cold], ignore_index=True)
 names = [f"{size:,} ratings" for size in sizes]
-grid.insert(0, "situation", names + [f"new items, {kept} each" for kept in RATINGS_OF_NEW_ITEMS])
+grid.insert(0, "situation", names + [f"new, {kept} each" for kept in RATINGS_OF_NEW_ITEMS])
 results_table(grid, digits=2)
 
 # %% [markdown]
