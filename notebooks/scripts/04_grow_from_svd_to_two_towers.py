@@ -150,9 +150,8 @@ print(f"truncated after {RANK}: RMSE {best_error:.3f} stars")
 assert sigma[RANK - 1] > 1.2 * sigma[RANK], "there should be a gap after the last direction we keep"
 
 # %% [markdown]
-# The gap after the last direction matters: where two strengths are equal, the subspace is not defined.
-#
-# Then the towers, as Keras layers.
+# The gap after the last direction matters: where two strengths are equal, the subspace is not defined. Then the towers,
+# as Keras layers.
 
 # %%
 keras.utils.set_random_seed(SEED)
@@ -516,9 +515,9 @@ results_table(pd.DataFrame(rows, columns=columns), digits=2)
 # %% [markdown]
 # ## Several answers at once: five products
 #
-# Ratings are one kind of answer. Another is a row of yes and no: which of five products does a customer buy? Several
-# can be right at once, or none. We plant it so that there is something to learn: ten numbers between 0 and 1 describe a
-# customer and decide on two tastes, each product suits some tastes, and some products sell more than others.
+# Another kind of answer is a row of yes and no: which of five products does a customer buy? Several can be right at
+# once, or none. We plant something to learn: ten numbers between 0 and 1 describe a customer and decide on two tastes,
+# each product suits some tastes, and some products sell more than others.
 
 # %% tags=["nbval-check-output"]
 PRODUCTS = ["coffee", "novel", "lamp", "tent", "guitar"]
@@ -556,8 +555,8 @@ print("product vectors", product_tower.kernel.numpy().T.shape, "predictions", pr
 
 # %%
 truth = bought[test_rows]
-models = {"prior": np.tile(prior, (len(truth), 1)), "two towers": predicted, "oracle": chance[test_rows]}
-auc = {name: roc_auc_score(truth, score, average=None) for name, score in models.items()}  # each (products,)
+chances = {"prior": np.tile(prior, (len(truth), 1)), "two towers": predicted, "oracle": chance[test_rows]}
+auc = {name: roc_auc_score(truth, score, average=None) for name, score in chances.items()}  # each (products,)
 columns = ["AUC", *PRODUCTS]
 results_table(pd.DataFrame([(name, *row) for name, row in auc.items()], columns=columns))
 
@@ -567,7 +566,7 @@ results_table(pd.DataFrame([(name, *row) for name, row in auc.items()], columns=
 
 # %%
 precision, loss, rows = {}, {}, []
-for name, score in models.items():
+for name, score in chances.items():
     loss[name] = log_loss(truth.ravel(), score.ravel())  # nats a product
     row = {"model": name, "loss": loss[name]}
     for k in (1, 2):
@@ -604,7 +603,7 @@ def make_original():
     together = layers.Dense(32, "relu")(layers.Concatenate()(hidden))
     model = keras.Model(numbers, [layers.Dense(5, "softmax")(x) for x in (*hidden, together)])
     losses, metrics = ["categorical_crossentropy"] * 3, [["accuracy"]] * 3
-    # TensorFlow's deterministic mode would take the loss's true slope and hide what goes wrong: it is off here.
+    # not in TensorFlow's deterministic mode, which takes the true slope and so hides what goes wrong
     model.compile("adam", losses, metrics=metrics, steps_per_execution=32, jit_compile=False)
     return model
 
@@ -650,7 +649,7 @@ for name, function in losses.items():
 # %% [markdown]
 # What Keras follows is not the slope of the loss. It adds up to 1 − 3: the logits are pushed up together, at every step
 # and for good. The weights grow, differences between logits grow with them, and so does the loss. With the sigmoid each
-# product has its own slope, zero where the prediction is right.
+# product has its own slope.
 
 # %%
 assert np.allclose(slopes["softmax"][0].sum(), 1 - row.sum()), "the shortcut should push all logits one way"
@@ -683,9 +682,10 @@ axes[0].set(title="Original: softmax, three heads", xlabel="epoch", ylabel="sum 
 epochs = range(1, PRODUCT_EPOCHS + 1)
 axes[1].plot(epochs, shop_history["loss"], label="fitted")
 axes[1].plot(epochs, shop_history["val_loss"], label="validation")
-axes[1].axhline(loss["prior"], color="grey", linestyle=":", label="prior")
-axes[1].axhline(loss["oracle"], color="k", linestyle="--", label="oracle")
+axes[1].axhline(loss["prior"], color="grey", linestyle=":", label="prior, test")
+axes[1].axhline(loss["oracle"], color="k", linestyle="--", label="oracle, test")
 axes[1].set(title="Repaired: sigmoid, two towers", xlabel="epoch", ylabel="loss a product (nats)")
+axes[1].set_xticks(epochs[::2])
 axes[1].legend()
 plt.show()
 
