@@ -15,8 +15,13 @@ import notebooks
 GOOD = """# %% [markdown]
 # # Count to three
 
+
 # %%
-print(1 + 2)
+def count():
+    return 1 + 2
+
+
+print(count())
 """
 BAD = """# %% [markdown]
 # # Fall over
@@ -56,9 +61,11 @@ def test_rebuild_of_an_unchanged_lesson_gives_the_same_bytes(project, monkeypatc
     monkeypatch.setattr(sys, "argv", ["notebooks.py", "02"])
     notebooks.main()
     path = project / "notebooks" / "02_count.ipynb"
-    first = path.read_bytes()
+    script = project / "notebooks" / "scripts" / "02_count.py"
+    first, source = path.read_bytes(), script.read_bytes()
     notebooks.main()
     assert path.read_bytes() == first
+    assert script.read_bytes() == source, "a rebuild should leave a script that nobody edited as it was"
     built = nbformat.reads(first.decode(), as_version=4)
     assert built.cells[1].outputs[0].text == "3\n"
 
