@@ -27,7 +27,7 @@
 # - How to read with bound parameters, and how to write so that an error loses nothing.
 #
 # **What you'll need.** [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the metrics and the baselines; about
-# a minute and 1.3 GB of memory. A PostgreSQL server comes with the course; to use your own, set `DATABASE_URL`.
+# a minute and 1 GB of memory. A PostgreSQL server comes with the course; to use your own, set `DATABASE_URL`.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -496,8 +496,8 @@ def make_batch(rng, pairs, sides, likes, passed, per_like, weights, id_dropout):
 # %% [markdown]
 # ## How good is a ranking?
 #
-# NDCG@10 and Recall@10 are those of every lesson. AUC asks another question: of two later **views**, one with a like and
-# one without, how often does the one with the like have the higher score?
+# NDCG@10 and Recall@10 are those of every lesson. AUC asks another question: of two later **views**, one with a like
+# and one without, how often does the one with the like have the higher score?
 
 
 # %%
@@ -640,6 +640,7 @@ left.set(xlabel="epoch", ylabel="binary cross-entropy", title="Training")
 right.set(xlabel="epoch", ylabel="NDCG@10", title="Validation")
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 plt.show()
+assert curves["+ 4 uniform"][1, 1] < score[rule] < curves["+ 4 uniform"][-1, 1], "ids should need some epochs"
 
 # %% [markdown]
 # We keep the cheapest recipe that the best one's interval does not rule out.
