@@ -78,7 +78,7 @@ BATCH = 256  # likes in a batch; their negatives come on top
 LEARNING_RATE = 0.02
 EPOCHS = 8
 ID_DROPOUT = 0.1
-FIRST_LIKES, REPEATS = {"IN": 135, "BR": 15}, 40  # the small sample of "What goes wrong"
+FIRST_LIKES, REPEATS = {"IN": 135, "BR": 15}, 20  # the small sample of "What goes wrong"
 SEED = 1
 
 # %% [markdown]
@@ -413,7 +413,7 @@ print(f"{len(labels)} rows, labels {np.unique(labels)}")
 assert (labels == 1).all(), "only likes are read, so every label is 1"
 
 # %% [markdown]
-# Train that model forty times, with nothing changed but the order of the random weights it starts from. Of 150 rows,
+# Train that model twenty times, with nothing changed but the order of the random weights it starts from. Of 150 rows,
 # 135 are one batch, so five epochs are five steps.
 
 # %%
@@ -452,12 +452,13 @@ axes.set(xlabel="accuracy after 5 epochs, share of the rows", title="Likes only:
 axes.legend(loc="center", fontsize=8)
 plt.show()
 assert (accuracy[:, 0] > 0.8).mean() > 0.8, "training should say yes to nearly everything"
+assert (np.abs(accuracy[:, 1] - 0.5) > 0.25).mean() > 0.6, "most runs should put most rows on one side"
 assert (accuracy[:, 1] < 0.4).any() and (accuracy[:, 1] > 0.9).any(), "the validation accuracy should be a toss"
 
 # %% [markdown]
 # Training goes to "yes" for everybody it sees, which is all that the labels ask. In the validation rows, user, country
-# and language are all new: their embeddings still are what chance made them, and nearly *all rows fall on one side
-# together*. So the validation accuracy is neither good nor bad. It is the toss of a coin, and 7 % is one side of it.
+# and language are all new: their embeddings still are what chance made them, and in most runs *nearly all rows fall on
+# one side together*. So the validation accuracy is neither good nor bad. It is a toss, and 7 % is one side of it.
 # Accuracy on one class says nothing in any case: "yes" to everything scores 100 %.
 #
 # The repair has three parts: rows with label 0, a measure that ranks, and a slot 0 that is trained.
@@ -552,7 +553,7 @@ validation_rows = [as_row(model, "validation", scores) for model, scores in base
 # ## Train
 #
 # A batch holds about 256 likes and their negatives, so every recipe takes the same number of steps. The step size falls
-# to zero along half a cosine. After each epoch we look at the validation part.
+# to zero along half a cosine.
 
 
 # %%
@@ -579,16 +580,16 @@ def make_trainer(window):
 
 
 # %% [markdown]
-# Scores are the products of all user vectors with all post vectors, one matrix product.
+# After each epoch we keep its loss and the scores, one matrix product of all user vectors with all post vectors.
 
 
 # %%
-def train(trainer, name, per_like=0, power=0.0, views=False, id_dropout=ID_DROPOUT):
+def train(trainer, per_like=0, power=0.0, views=False, id_dropout=ID_DROPOUT):
     pairs, sides, towers, model, start, steps = trainer
     restart(model, start)
     rng = np.random.default_rng(SEED)
     weights = np.where(sides[1].number > 0, pairs.liked.sum(axis=0) ** power, 0)  # posts known at the cut
-    curve = []
+    history = []
     for _ in range(EPOCHS):
         likes = rng.permutation(np.flatnonzero(pairs.like))
         passed = rng.permutation(np.flatnonzero(~pairs.like & views))
@@ -598,9 +599,8 @@ def train(trainer, name, per_like=0, power=0.0, views=False, id_dropout=ID_DROPO
             batch = make_batch(rng, pairs, sides, *rows, per_like, weights, id_dropout)
             losses.append(model.train_on_batch(*batch))
         user, post = (tower(list(side)).numpy() for tower, side in zip(towers, sides, strict=True))
-        scores = user @ post.T  # (n_users, n_posts) logits
-        curve.append((np.mean(losses), evaluate(name, scores).ndcg.mean()))
-    return scores, np.array(curve)
+        history.append((np.mean(losses), user @ post.T))  # (n_users, n_posts) logits
+    return history
 
 
 # %% [markdown]
@@ -613,8 +613,9 @@ for per_like in (1, 4, 16):
     recipes[f"+ {per_like} by popularity"] = {"per_like": per_like, "power": 0.75}
 trainer, curves = make_trainer(validation), {}
 for model, recipe in recipes.items():
-    scores, curves[model] = train(trainer, "validation", **recipe)
-    validation_rows.append(as_row(model, "validation", scores))
+    history = train(trainer, **recipe)
+    curves[model] = np.array([(loss, evaluate("validation", scores).ndcg.mean()) for loss, scores in history])
+    validation_rows.append(as_row(model, "validation", history[-1][1]))
 results_table(pd.DataFrame(validation_rows))
 
 # %% [markdown]
@@ -666,8 +667,8 @@ print(f"kept: likes {best}")
 # %%
 test = windows["test"]
 models, trainer = baselines(test), make_trainer(test)
-models["towers, likes only"], _ = train(trainer, "test", **recipes["likes only"])
-models["towers, negatives"], _ = train(trainer, "test", **recipes[best])
+models["towers, likes only"] = train(trainer, **recipes["likes only"])[-1][1]
+models["towers, negatives"] = train(trainer, **recipes[best])[-1][1]
 planted = world.affinity[np.ix_(test.users["user_id"] - 1, test.posts["post_id"] - 1)]
 models["the planted tastes"] = planted
 rows = pd.DataFrame([as_row(model, "test", scores) for model, scores in models.items()])
