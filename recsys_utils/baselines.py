@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_columns, check_ratings
+from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_columns, check_ratings, check_scores
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 from recsys_utils.evaluation import RankingTask
 
@@ -115,3 +115,39 @@ def rank_with_ials(
         )
         model.fit(users_by_items, show_progress=False)
     return model.user_factors @ model.item_factors.T
+
+
+def ease_scores(x: np.ndarray, strength: float, history: np.ndarray | None = None) -> np.ndarray:
+    """Score the catalogue for every user by EASE, the linear autoencoder in closed form (lesson 02).
+
+    Steck (2019): B minimises |X - XB|² + strength |B|² with zeros on its diagonal. With A = (XXᵀ + strength I)⁻¹ X, the
+    scores HB of a history H are H - (H - HXᵀA) / (1 - Σᵤ Xᵤ ∘ Aᵤ), so only a matrix of users by users is inverted.
+
+    Parameters
+    ----------
+    x : (n_users, n_items) floats: what each user saw in training, 1 or 0
+    strength : weight of the squared weights, above 0
+    history : (n_rows, n_items) floats: the histories to score, of other users or with other weights; by default `x`
+
+    Returns
+    -------
+    ndarray of the type of `x`, (n_rows, n_items)
+        Higher is better; seen items are scored as well.
+
+    Raises
+    ------
+    ValueError
+        A strength that is not positive, a history with another number of items than `x`, a NaN.
+    """
+    x = np.asarray(x)
+    if strength <= 0:
+        raise ValueError(f"strength is {strength}; expected a number above 0")
+    check_scores("x", x, (len(x), x.shape[-1]))
+    kernel = x @ x.T + strength * np.eye(len(x), dtype=x.dtype)  # (n_users, n_users)
+    a = np.linalg.solve(kernel, x)  # (n_users, n_items)
+    unexplained = 1 - (x * a).sum(axis=0)  # (n_items,)
+    if history is None:
+        return x - strength * a / unexplained
+    history = np.asarray(history, dtype=x.dtype)
+    check_scores("history", history, (len(history), x.shape[1]))
+    return history - (history - (history @ x.T) @ a) / unexplained

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
-from recsys_utils.baselines import predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import ease_scores, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 from recsys_utils.evaluation import RankingTask, make_ranking_task
 
@@ -137,3 +137,44 @@ def test_ials_is_silent(capfd, recwarn):
     rank_with_ials(two_circles(), factors=2)
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
+
+
+# --- ease_scores ----------------------------------------------------------------------------------------------------
+
+
+def ease_by_inverting_items(x: np.ndarray, strength: float) -> np.ndarray:
+    """EASE as Steck (2019) writes it: the weights, (n_items, n_items), by one inverse."""
+    inverse = np.linalg.inv(x.T @ x + strength * np.eye(x.shape[1]))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def test_ease_is_the_published_closed_form():
+    x = (np.random.default_rng(0).random((12, 9)) < 0.4).astype(float)
+    np.testing.assert_allclose(ease_scores(x, 3.0), x @ ease_by_inverting_items(x, 3.0), atol=1e-12)
+
+
+def test_ease_scores_other_histories_with_the_same_weights():
+    rng = np.random.default_rng(0)
+    x = (rng.random((12, 9)) < 0.4).astype(float)
+    history = rng.random((3, 9))  # three other users, every item with a weight of its own
+    np.testing.assert_allclose(ease_scores(x, 3.0, history), history @ ease_by_inverting_items(x, 3.0), atol=1e-12)
+    np.testing.assert_allclose(ease_scores(x, 3.0, x), ease_scores(x, 3.0), atol=1e-12)
+
+
+def test_ease_keeps_the_type():
+    assert ease_scores(np.eye(3, dtype=np.float32), 1.0, np.ones((2, 3))).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("x", "strength", "history", "message"),
+    [
+        (np.eye(3), 0, None, "strength is 0; expected a number above 0"),
+        (np.eye(3), 1, np.ones((2, 4)), r"history has the shape \(2, 4\)"),
+        (np.array([[1, np.nan]]), 1, None, "x has 1 NaN"),
+    ],
+)
+def test_ease_names_bad_input(x, strength, history, message):
+    with pytest.raises(ValueError, match=message):
+        ease_scores(x, strength, history)

@@ -60,7 +60,7 @@ plt.style.use("recsys_utils.two_towers")
 # The course brings data, splits and metrics, and two helpers that call Surprise and implicit.
 
 # %%
-from recsys_utils.baselines import predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import ease_scores, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.data import load_movielens, load_synthetic
 from recsys_utils.display import results_table
@@ -439,17 +439,10 @@ assert np.isclose(ease_weights(history, strength=1)[0, 1], 2 / (3 + 1)), "both /
 #
 # $$XB = X - \frac{\lambda A}{1 - \sum_u X_u \circ A_u},$$
 #
-# where the division is column by column. It is the same model, to the last digits that floats have:
-
+# where the division is column by column. That is what the course's `ease_scores` computes, and it is the same model, to
+# the last digits that floats have:
 
 # %%
-def ease_scores(x, strength):
-    """Score every item for every user, (n_users, n_items), from the history x of the same shape."""
-    kernel = x @ x.T + strength * np.eye(len(x), dtype=x.dtype)  # (n_users, n_users)
-    a = np.linalg.solve(kernel, x)  # (n_users, n_items)
-    return x - strength * a / (1 - (x * a).sum(axis=0))
-
-
 head = seen[:, np.argsort(-task.popularity)[:300]].astype(float)  # (n_users, 300) most popular
 assert np.allclose(ease_scores(head, 500), head @ ease_weights(head, 500)), "both forms should agree"
 print(f"{task.seen.shape[1] ** 2 / task.seen.shape[0] ** 2:.0f} times fewer numbers to invert")
