@@ -33,7 +33,7 @@ def main() -> None:
         unfinished = lesson.path.with_suffix(".unfinished")
         nbformat.write(lesson.notebook, unfinished)
         unfinished.replace(lesson.path)
-        script.touch()  # the newer of a pair rewrites the other at the next sync, and nobody has edited the notebook yet
+        script.touch()  # the newer of a pair rewrites the other at the next sync; nobody has edited the notebook yet
 
 
 if __name__ == "__main__":
