@@ -235,7 +235,7 @@ def check_tiny(loaded, tiny):
     assert loaded.expected is None
 
 
-@pytest.mark.parametrize("inside", FOLDERS)
+@pytest.mark.parametrize("inside", ["KuaiRec 2.0/data", "KuaiRec/data"])
 def test_archive_gives_the_same_tables_under_both_folder_names(inside, make_zip, tiny):
     path = make_zip(inside)
     check_tiny(load_kuairec(path), tiny)
