@@ -3,6 +3,7 @@
 import json
 import time
 from math import log2, sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from recsys_utils.evaluation import (
     evaluate_ranking,
     mae,
     make_ranking_task,
+    query_milliseconds,
     rmse,
     split_by_global_time,
     split_by_time,
@@ -408,7 +410,8 @@ def board():
     board = Leaderboard("02")
     board.add("mean", "baseline", rmse_random=1.06, train_seconds=0.1)
     task = make_ranking_task(TRAIN, TEST, items=np.arange(0, 110, 10))
-    board.add("towers", "two-tower", rmse_by_time=0.9, ranking=evaluate_ranking(np.zeros((3, 11)), task, k=10))
+    ranking = evaluate_ranking(np.zeros((3, 11)), task, k=10)
+    board.add("towers", "two-tower", rmse_by_time=0.9, ranking=ranking, query_ms=2.5)
     return board
 
 
@@ -432,10 +435,21 @@ def test_leaderboard_writes_only_when_asked(board, tmp_path, monkeypatch):
         "ndcg_at_10_high": None,
         "coverage_at_10": None,
         "train_seconds": 0.1,
+        "query_ms": None,
     }
     assert list(towers) == list(mean) and towers["kind"] == "two-tower" and towers["rmse_random"] is None
+    assert towers["query_ms"] == 2.5
     assert 0 < towers["ndcg_at_10_low"] <= towers["ndcg_at_10"] <= towers["ndcg_at_10_high"] < 1
     assert towers["recall_at_10"] == 1 and towers["coverage_at_10"] == 1
+
+
+def test_query_time_is_the_median_of_one_user_at_a_time(monkeypatch):
+    task = make_ranking_task(TRAIN, TEST, items=np.arange(0, 110, 10))
+    ticks = iter([0, 9, 20, 20.001, 30, 30.002, 40, 40.006])  # the first call warms up
+    monkeypatch.setattr("recsys_utils.evaluation.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    rows = []
+    assert query_milliseconds(lambda row: rows.append(row) or np.zeros(11), task, users=3) == pytest.approx(2)
+    assert rows == [0, 1, 2, 0]
 
 
 def test_leaderboard_refuses_bad_rows(board):
