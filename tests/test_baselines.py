@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
-from recsys_utils.baselines import ease_scores, predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import bpr_factors, ease_scores, ials_factors, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 from recsys_utils.evaluation import RankingTask, make_ranking_task
 
@@ -135,6 +135,36 @@ def test_ials_repeats_itself_and_follows_its_seed():
 
 def test_ials_is_silent(capfd, recwarn):
     rank_with_ials(two_circles(), factors=2)
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+def test_ials_scores_are_the_product_of_its_factors():
+    task = two_circles()
+    users, items = ials_factors(task, factors=3, regularization=0.1)
+    assert users.shape == items.shape == (8, 3)
+    np.testing.assert_array_equal(users @ items.T, rank_with_ials(task, factors=3, regularization=0.1))
+
+
+# --- bpr_factors ----------------------------------------------------------------------------------------------------
+
+
+def test_bpr_finds_the_missing_item_of_each_circle():
+    task = two_circles()
+    users, items = bpr_factors(task, factors=4, iterations=500, learning_rate=0.05, regularization=0.001)
+    assert users.shape == items.shape == (8, 5)
+    unseen = np.where(task.seen, -np.inf, users @ items.T)
+    np.testing.assert_array_equal(unseen.argmax(axis=1), np.arange(8))
+
+
+def test_bpr_repeats_itself_and_follows_its_seed():
+    first, same, other = (bpr_factors(two_circles(), factors=3, iterations=5, seed=seed).users for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_bpr_is_silent(capfd, recwarn):
+    bpr_factors(two_circles(), factors=2, iterations=2)
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
 
