@@ -441,7 +441,7 @@ results_table(validation.add_suffix(" passes").reset_index())
 # Longer is not better: after too many passes it knows the training pairs by heart. The best is fitted to all of them.
 
 # %%
-assert validation[BPR_PASSES[-1]].max() < validation.max().max(), "the longest training should not be the best"
+assert validation[BPR_PASSES[-1]].max() < validation.max().max(), "longest should not be best"
 factors, passes = validation.stack().idxmax()
 start = time.perf_counter()
 bpr = bpr_factors(task, factors, passes, seed=SEED)
@@ -543,7 +543,7 @@ results_table(table.rename_axis("model").reset_index())
 # %%
 ndcg = {name: metrics.ndcg.mean() for name, metrics in ranking.items()}
 assert max(ndcg["bias"], ndcg["SVD"]) < ndcg["most popular"], "rating models should rank badly"
-assert ndcg["most popular"] < ndcg["item CF, watched"], "neighbours should beat it"
+assert ndcg["most popular"] < min(ndcg["BPR"], ndcg["item CF, watched"]), "choices should beat it"
 assert ndcg["item CF, watched"] < min(ndcg["iALS"], ndcg["EASE"]), "iALS and EASE should lead"
 assert ranking["SVD"].popularity < ranking["most popular"].popularity / 2, "SVD should go for rarer"
 
