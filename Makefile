@@ -4,8 +4,9 @@ SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(or $(shell for p in $(PYTHONS); do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done),python3)
 VENV = $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 REPO ?=
+QUICK ?=
 
-.PHONY: help setup run test lab notebooks lint lock badges readme
+.PHONY: help setup run test lab notebooks bench lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -24,6 +25,9 @@ lab: setup ## open JupyterLab on the first lesson
 
 notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write their outputs
 	@$(VENV) tools/notebooks.py $(LESSON)
+
+bench: setup ## measure quality, speed and cost into build/bench.md in 20 minutes (or QUICK=1: a first look in 2)
+	@$(VENV) tools/bench.py $(QUICK)
 
 lint: setup ## check package, tools, scripts and tests with ruff
 	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests

@@ -1,5 +1,6 @@
 """`make run`, `make notebooks` and `make badges` on a small project of two lessons."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -8,7 +9,10 @@ import badges
 import lessons
 import nbformat
 import pytest
+import readme
 import run
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import notebooks
 
@@ -96,7 +100,7 @@ def test_unknown_lesson_is_refused_with_the_known_ones(project, monkeypatch):
 
 def test_leaderboard_is_ordered_and_null_shows_as_a_dash():
     ranking_figures = "recall_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high coverage_at_10".split()
-    row = dict.fromkeys(["rmse_random", "rmse_by_time", *ranking_figures, "train_seconds"])
+    row = dict.fromkeys(["rmse_random", "rmse_by_time", *ranking_figures, "train_seconds", "query_ms"])
     rated = {**row, "model": "only rates", "lesson": "02", "kind": "baseline", "rmse_by_time": 0.9}
     ranking = {"recall_at_10": 0.1, "ndcg_at_10": 0.2, "ndcg_at_10_low": 0.1, "ndcg_at_10_high": 0.3}
     ranked = {**row, **ranking, "model": "ranks", "lesson": "08", "kind": "two-tower"}
@@ -104,6 +108,37 @@ def test_leaderboard_is_ordered_and_null_shows_as_a_dash():
     lines = run.leaderboard_table([rated, ranked, better], "simple").splitlines()[2:]
     assert [line.split("  ")[0] for line in lines] == ["ranks better", "ranks", "only rates"]
     assert "0.100 to 0.300" in lines[0] and "–" in lines[2] and "None" not in "".join(lines)
+
+
+def test_leaderboard_takes_missing_baselines_from_a_full_benchmark(project):
+    rows = [{"model": "SVD", "kind": "baseline"}, {"model": "SVD++", "kind": "baseline"}]
+    report = {"editions": [{"rows": [*rows, {"model": "towers", "kind": "two-tower"}]}]}
+    assert run.rows_of_benchmark({"SVD"}) == []
+    run.BUILD.mkdir()
+    for quick, expected in ((False, ["SVD++"]), (True, [])):
+        (run.BUILD / "bench.json").write_text(json.dumps(report | {"quick": quick}), encoding="utf-8")
+        assert [row["model"] for row in run.rows_of_benchmark({"SVD"})] == expected
+
+
+def test_labels_of_the_cost_picture_do_not_cover_each_other(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    rows = [
+        {
+            "model": f"model {place} with a long name",
+            "kind": "baseline" if place % 2 else "two-tower",
+            "ndcg_at_10": 0.1 + place / 1000,
+            "ndcg_at_10_low": 0.09,
+            "ndcg_at_10_high": 0.12,
+            "train_seconds": 1 + place / 4,
+        }
+        for place in range(5)
+    ]
+    readme.draw_cost([*rows, {**rows[0], "model": "only rates", "ndcg_at_10": None}])
+    boxes = {label.get_text(): Text.get_window_extent(label) for label in drawn[0].axes[0].texts}
+    readme.plt.close("all")
+    assert set(boxes) == {row["model"] for row in rows}
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes.values(), 2))
 
 
 def test_badges_rewrite_every_address(project, monkeypatch):

@@ -87,13 +87,23 @@ def leaderboard_table(rows: list[dict], style: str) -> str:
             "–" if row["ndcg_at_10"] is None else f"{row['ndcg_at_10_low']:.3f} to {row['ndcg_at_10_high']:.3f}",
             figure(row["coverage_at_10"], 2),
             figure(row["train_seconds"], 1),
+            figure(row["query_ms"], 1),
         ]
         for row in sorted(rows, key=rank)
     ]
     heading = ["model", "lesson", "kind", "RMSE random", "RMSE by time", "Recall@10", "NDCG@10"]
-    heading += ["95 % interval", "coverage@10", "seconds to train"]
-    align = ["left"] * 3 + ["right"] * 7
+    heading += ["95 % interval", "coverage@10", "seconds to train", "query ms"]
+    align = ["left"] * 3 + ["right"] * 8
     return tabulate(cells, heading, style, disable_numparse=True, colalign=align) if cells else "(no rows)"
+
+
+def rows_of_benchmark(known: set[str]) -> list[dict]:
+    """Take the baselines that no lesson has from the last full `make bench`, if there was one."""
+    path = BUILD / "bench.json"
+    benchmark = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"quick": True}
+    if benchmark["quick"]:
+        return []
+    return [row for row in benchmark["editions"][0]["rows"] if row["kind"] == "baseline" and row["model"] not in known]
 
 
 def write_index(report: dict) -> None:
@@ -117,7 +127,7 @@ ul {{ padding-left: 1.2rem; }}
 <ul>{links}</ul>
 <h2>Leaderboard</h2>
 <p>MovieLens 2016-10. RMSE in stars on both splits; ranking on the split by time, over the whole catalogue, seen items
-excluded.</p>
+excluded. Rows without a lesson's number come from <code>make bench</code>.</p>
 {leaderboard_table(report["leaderboard"], "html")}
 <h2>Cost of each lesson</h2>
 {costs_table(report["lessons"], "html")}
@@ -153,6 +163,8 @@ def main() -> int:
             )
     for rows in sorted(LEADERBOARD.glob("*.json")):
         report["leaderboard"] += json.loads(rows.read_text(encoding="utf-8"))
+    if len(lessons) > 1:
+        report["leaderboard"] += rows_of_benchmark({row["model"] for row in report["leaderboard"]})
     (BUILD / "run.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_index(report)
     print("\n" + costs_table(report["lessons"], "simple"))

@@ -1,0 +1,85 @@
+"""`make bench` on a few users and interactions: what it reports, not how fast it was."""
+
+import functools
+import json
+import os
+
+import bench
+import numpy as np
+import pytest
+
+TINY = bench.Plan(runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096))
+
+
+@pytest.fixture(scope="module")
+def report():
+    """The whole benchmark in this process, without the content towers of lesson 05, which the lesson itself tests."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(bench, "load_movielens", functools.cache(bench.load_movielens))
+    for name in ("MOVIELENS_PATH", "MOVIELENS_MIRROR"):
+        patch.delenv(name, raising=False)
+    for name in ("TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL"):
+        patch.setenv(name, os.environ.get(name, ""))  # the lessons set them; undo() puts them back
+
+    def call(function, *arguments):
+        if function == "lesson_05":
+            return {"rows": [], "by_user": {}}
+        return json.loads(json.dumps(getattr(bench, function)(*arguments)))
+
+    yield bench.benchmark(TINY, call)
+    patch.undo()
+
+
+def test_every_model_has_its_figures(report):
+    rows = {row["model"]: row for row in report["editions"][0]["rows"]}
+    ranked = ["most popular", "item CF, watched", "iALS", "BPR", "EASE", "EASE, recent first"]
+    towers = ["in-batch softmax", "in-batch softmax + logQ", "history tower"]
+    neighbours = [f"{side} CF, {kind}" for side in ("user", "item") for kind in ("cosine", "deviations")]
+    assert set(rows) == {*ranked, *towers, *neighbours, "mean", "bias", "SVD", "SVD++"}
+    for model in ["mean", "bias", "SVD", "SVD++", *neighbours]:
+        assert 0.5 < rows[model]["rmse_random"] < 2 and 0.5 < rows[model]["rmse_by_time"] < 2
+    for model in [*ranked, *towers]:
+        assert 0 <= rows[model]["ndcg_at_10_low"] <= rows[model]["ndcg_at_10"] <= rows[model]["ndcg_at_10_high"] <= 1
+    for model in towers:
+        assert rows[model]["ndcg_at_10_of_seeds"] == [rows[model]["ndcg_at_10"]]
+        assert rows[model]["query_ms"] > 0 and rows[model]["train_seconds"] > 0
+
+
+def test_an_edition_that_is_missing_says_how_to_get_it(report):
+    for edition in report["editions"][1:]:
+        assert "MOVIELENS_PATH" in edition["missing"] and "MOVIELENS_MIRROR" in edition["missing"]
+    text = bench.markdown(report)
+    for name in ("ml-latest-small", "ml-100k", "ml-1m"):
+        assert f"**{name}**: not measured. Set MOVIELENS_PATH" in text
+
+
+def test_ratios_come_first_and_follow_from_the_figures(report):
+    assert report["quick"] and report["machine"]["cores"] >= 1 and report["minutes"] > 0
+    text = bench.markdown(report)
+    assert text.index("## Ratios") < text.index("## Quality") < text.index("## Cost against size")
+    assert "QUICK=1" in text and "first 16 users" in text and "extrapolated" in text and "None" not in text
+    ratios = {row["what"]: row for row in report["ratios"]}
+    speed = {row["pipeline"]: row for row in report["speeds"]}
+    course, published = "lesson 08", "TFRS tutorial, FactorizedTopK on"
+    expected = speed[course]["examples_per_second"] / speed[published]["examples_per_second"]
+    assert ratios[f"training examples a second: {course} / {published}"]["ratio"] == pytest.approx(expected)
+    for what, row in ratios.items():
+        if "@10" in what:
+            assert row["low"] <= row["ratio"] <= row["high"]
+        else:
+            assert row["ratio"] > 0
+
+
+def test_cost_is_reported_for_every_size(report):
+    assert [row["interactions"] for row in report["sizes"]] == list(TINY.sizes)
+    assert all(row["seconds"] > 0 and row["peak_mb"] > 100 and row["epochs_timed"] == 1 for row in report["sizes"])
+    linear = [{"interactions": 10**power, "seconds": 3 * 10**power} for power in (2, 3, 5)]
+    assert bench.slope(linear, "seconds") == pytest.approx(1)
+    assert all(np.isfinite(report["slopes"][cost]) for cost in ("seconds", "cpu_seconds", "peak_mb"))
+
+
+def test_a_part_is_measured_in_a_process_of_its_own(capfd):
+    assert "MOVIELENS_PATH" in bench.measure("what_is_missing", "ml-100k")
+    with pytest.raises(SystemExit, match="what_is_missing ml-100k 2 failed"):
+        bench.measure("what_is_missing", "ml-100k", 2)
+    assert "TypeError" in capfd.readouterr().err

@@ -1,0 +1,633 @@
+"""Measure the course into build/bench.json and build/bench.md: quality, speed, neighbours, cost against size.
+
+Every part runs in a process of its own, so that none finds the memory or the settings of another. The two-tower models
+are those of the lessons: what a lesson's script imports, sets and defines is executed, and given the data.
+"""
+
+import ast
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from lessons import BUILD, SCRIPTS, MemoryPeak
+from run import leaderboard_table, machine
+from tabulate import tabulate
+
+from recsys_utils.baselines import bpr_factors, ease_scores, predict_with_surprise, rank_with_ials
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, USER_ID, YEAR
+from recsys_utils.data import EDITIONS, GROUPLENS, load_item_vectors, load_movielens
+from recsys_utils.evaluation import (
+    Leaderboard,
+    RankingMetrics,
+    RankingTask,
+    Split,
+    bootstrap_interval,
+    evaluate_ranking,
+    make_ranking_task,
+    query_milliseconds,
+    rmse,
+    split_by_time,
+    split_random,
+)
+from recsys_utils.similarity import nearest_neighbours
+
+EMBEDDED = "2016-10"
+PUBLISHED, METRICS_OFF = "TFRS tutorial, FactorizedTopK on", "TFRS tutorial, FactorizedTopK off"
+WIDTH = 64  # of the vectors when speeds are compared
+SLOW = 200_000  # ratings; the slow rating models run on editions up to this size
+RETRIEVAL = ("08", "10")  # lessons whose two-towers rank
+COSTS = ("seconds", "cpu_seconds", "peak_mb")  # of an epoch
+TARGETS = ("EASE", "EASE, recent first", "iALS")  # baselines that the best two-tower is compared with
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    runs: int  # of everything that is timed; tables show the median
+    seeds: int  # trainings of each two-tower that ranks
+    users: int | None  # the first so many of each edition; None for all
+    loop_rows: int  # of the double loop
+    sizes: tuple[int, ...]  # interactions
+
+
+FULL = Plan(runs=3, seeds=3, users=None, loop_rows=200, sizes=(100_000, 1_000_000, 10_000_000))
+QUICK = Plan(runs=1, seeds=1, users=100, loop_rows=50, sizes=(20_000, 60_000, 200_000))
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+def measure(function: str, *arguments: object) -> dict:
+    """Call a function of this file in a new process; return what it returns."""
+    call = " ".join([function, *map(str, arguments)])
+    print(call, end=" ", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder, "result.json")
+        command = [sys.executable, __file__, function, json.dumps(arguments), str(result)]
+        if subprocess.run(command, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"}).returncode:
+            raise SystemExit(f"{call} failed; the error stands above")
+        print(f"({time.perf_counter() - start:.0f} s)", file=sys.stderr)
+        return json.loads(result.read_text(encoding="utf-8"))
+
+
+def median_seconds(call: Callable[[], object], runs: int) -> float:
+    """Time a call so many times and return the median."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+def taught(lesson: str) -> dict:
+    """Execute a lesson's imports, settings, parameters, functions and classes, and nothing else of it.
+
+    Parameters
+    ----------
+    lesson : two digits
+
+    Returns
+    -------
+    dict
+        The lesson's names. Its functions look up their data here, so put it in.
+    """
+    (script,) = SCRIPTS.glob(f"{lesson}_*.py")
+    kept = [node for node in ast.parse(script.read_text(encoding="utf-8")).body if _is_definition(node)]
+    module = sys.modules[script.stem] = ModuleType(script.stem)  # where TensorFlow looks for their source
+    exec(compile(ast.Module(kept, type_ignores=[]), str(script), "exec"), vars(module))
+    return vars(module)
+
+
+def _is_definition(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign):
+        target = ast.unparse(node.targets[0])
+        return target.isupper() or target.startswith("os.environ")
+    if isinstance(node, ast.Expr):
+        return ast.unparse(node).startswith("tf.config.")
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+class Edition(NamedTuple):
+    """An edition of MovieLens, or its first users, laid out for the course's protocol."""
+
+    ratings: pd.DataFrame
+    items: pd.DataFrame  # those that somebody rated
+    validation: Split
+    test: Split
+    validation_task: RankingTask
+    test_task: RankingTask
+
+
+def load_edition(name: str, users: int | None) -> Edition:
+    ratings, items, _ = load_movielens(name)
+    if users:
+        ratings = ratings[ratings[USER_ID].isin(np.unique(ratings[USER_ID])[:users])]
+    items = items[items[ITEM_ID].isin(ratings[ITEM_ID])].reset_index(drop=True)
+    test = split_by_time(ratings)
+    splits = split_by_time(test.train), test
+    return Edition(ratings, items, *splits, *(make_ranking_task(*split, items=items[ITEM_ID]) for split in splits))
+
+
+def what_is_missing(name: str) -> str | None:
+    """Say how to get an edition that is not there; return None for one that is."""
+    if name != EMBEDDED and not (os.environ.get("MOVIELENS_PATH") or os.environ.get("MOVIELENS_MIRROR")):
+        return (
+            f"Set MOVIELENS_PATH to a folder that holds {name}.zip, or MOVIELENS_MIRROR to the address of one on the "
+            f"web, such as {GROUPLENS}"
+        )
+    try:
+        load_movielens(name)
+    except (OSError, ValueError, ImportError) as error:
+        return str(error)
+    return None
+
+
+# --- quality: each function returns rows of the leaderboard, and each user's metrics by model -------------------------
+
+
+def _answer(board: Leaderboard, rankings: dict[str, RankingMetrics]) -> dict:
+    by_user = {
+        model: {"recall": metrics.recall.tolist(), "ndcg": metrics.ndcg.tolist()} for model, metrics in rankings.items()
+    }
+    return {"rows": board.rows, "by_user": by_user}
+
+
+def rating_baselines(edition: str, users: int | None) -> dict:
+    """Measure every rating baseline on both splits; the seconds include predicting the test by time."""
+    from surprise import SVD, BaselineOnly, KNNBaseline, KNNBasic, SVDpp
+
+    data = load_edition(edition, users)
+    splits = {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}
+    models = {"bias": BaselineOnly, "SVD": partial(SVD, random_state=1)}
+    if len(data.ratings) <= SLOW:
+        models["SVD++"] = partial(SVDpp, n_epochs=10, cache_ratings=True, random_state=1)
+        for side, user_based in (("user", True), ("item", False)):
+            cosine, deviations = ({"name": name, "user_based": user_based} for name in ("cosine", "pearson_baseline"))
+            models[f"{side} CF, cosine"] = partial(KNNBasic, sim_options=cosine)
+            models[f"{side} CF, deviations"] = partial(KNNBaseline, sim_options=deviations)
+    board = Leaderboard("bench")
+    errors = {
+        name: rmse(test[RATING], np.full(len(test), train[RATING].mean())) for name, (train, test) in splits.items()
+    }
+    board.add("mean", "baseline", **errors)
+    for model, make in models.items():
+        for name, (train, test) in splits.items():
+            start = time.perf_counter()
+            errors[name] = rmse(test[RATING], predict_with_surprise(make(), train, test))
+            seconds = time.perf_counter() - start
+        board.add(model, "baseline", **errors, train_seconds=seconds)
+    return _answer(board, {})
+
+
+def recent_first(train: pd.DataFrame, task: RankingTask) -> np.ndarray:
+    """Weight each user's latest item 1 and the others 1 / √(1 + rank), (n_users, n_items)."""
+    ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
+    rank = ordered.groupby(USER_ID).cumcount(ascending=False)
+    history = np.zeros(task.seen.shape, dtype=np.float32)
+    place = np.searchsorted(task.users, ordered[USER_ID]), np.searchsorted(task.items, ordered[ITEM_ID])
+    history[place] = 1 / np.sqrt(1 + rank)
+    return history
+
+
+def ranking_baselines(edition: str, users: int | None) -> dict:
+    """Measure every ranking baseline; what there is to choose is chosen on the validation part."""
+    data = load_edition(edition, users)
+
+    def most_popular(train, task):
+        return np.tile(task.popularity, (len(task.users), 1))
+
+    def item_cf(train, task):
+        seen = task.seen.astype(np.float32)  # (n_users, n_items)
+        unit = seen / np.maximum(np.linalg.norm(seen, axis=0), 1)
+        return (seen @ unit.T) @ unit
+
+    def ials(train, task, factors, regularization):
+        return rank_with_ials(task, factors, regularization)
+
+    def bpr(train, task, factors, iterations):
+        user_vectors, item_vectors = bpr_factors(task, factors, iterations)
+        return user_vectors @ item_vectors.T
+
+    def ease(train, task, strength):
+        return ease_scores(task.seen.astype(np.float32), strength)
+
+    def ease_recent(train, task, strength):
+        return ease_scores(task.seen.astype(np.float32), strength, recent_first(train, task))
+
+    strengths = [(100,), (200,), (500,), (1000,), (2000,)]
+    models = {
+        "most popular": (most_popular, [()]),
+        "item CF, watched": (item_cf, [()]),
+        "iALS": (ials, list(itertools.product((16, 32, 64), (1, 10, 30)))),
+        "BPR": (bpr, list(itertools.product((16, 32, 64), (25, 50, 100)))),
+        "EASE": (ease, strengths),
+        "EASE, recent first": (ease_recent, strengths),
+    }
+    board, rankings = Leaderboard("bench"), {}
+    for model, (score, choices) in models.items():
+
+        def validate(settings, score=score):
+            scores = score(data.validation.train, data.validation_task, *settings)
+            return evaluate_ranking(scores, data.validation_task).ndcg.mean()
+
+        best = max(choices, key=validate)
+        start = time.perf_counter()
+        scores = score(data.test.train, data.test_task, *best)
+        seconds = time.perf_counter() - start
+        rankings[model] = evaluate_ranking(scores, data.test_task)
+        board.add(model, "baseline", ranking=rankings[model], train_seconds=seconds)
+    return _answer(board, rankings)
+
+
+def lesson_05(edition: str, users: int | None) -> dict:
+    """Measure the content towers of lesson 05 on both splits; the seconds are those of the split by time."""
+    data = load_edition(edition, users)
+    names = taught("05")
+    names.update(items=data.items, users=data.test_task.users)
+    errors = {}
+    for name, (train, test) in {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}.items():
+        start = time.perf_counter()
+        towers, _ = names["fit"](train)
+        seconds = time.perf_counter() - start
+        errors[name] = rmse(test[RATING], towers.predict(test))
+    board = Leaderboard("05")
+    board.add("content towers + ids + biases", "two-tower", **errors, train_seconds=seconds)
+    return _answer(board, {})
+
+
+def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
+    """Measure the towers of lesson 08, trained with several seeds; then, if runs > 0, their speed."""
+    data = load_edition(edition, users)
+    names = taught("08")
+    catalogue = describe_films(data.items)
+    names.update(items=data.items, users=data.test_task.users, catalogue=catalogue, test_split=data.test)
+    board, rankings = Leaderboard("08"), {}
+    for model, kind in (("in-batch softmax", "InBatchSoftmax"), ("in-batch softmax + logQ", "InBatchSoftmaxLogQ")):
+        _, curve = names["train_model"](names[kind], data.validation.train, names["EPOCHS"], data.validation_task)
+        of_seeds = []
+        for seed in range(seeds, 0, -1):  # the row is that of the last, seed 1
+            names["SEED"] = seed
+            towers, seconds = names["train_at_best"](names[kind], curve)
+            rankings[model] = evaluate_ranking(names["score"](towers), data.test_task)
+            of_seeds.append(float(rankings[model].ndcg.mean()))
+        items = towers.candidate_tower(catalogue).numpy()  # (n_items, dim)
+        query = query_milliseconds(
+            lambda row, towers=towers, items=items: items @ towers.query_tower(data.test_task.users[[row]]).numpy()[0],
+            data.test_task,
+        )
+        board.add(model, "two-tower", ranking=rankings[model], train_seconds=seconds, query_ms=query)
+        board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
+    result = _answer(board, rankings)
+    if runs:
+        names["DIM"] = WIDTH
+        batches = names["read_batches"](data.test.train)
+        towers = new_model(names, data.test.train[ITEM_ID])
+        towers.fit(batches, verbose=0)  # traces
+        examples = len(data.test.train) // names["BATCH"] * names["BATCH"]
+        result["speed"] = {
+            "pipeline": "lesson 08",
+            "examples_per_second": examples / median_seconds(lambda: towers.fit(batches, verbose=0), runs),
+            "evaluate_seconds": median_seconds(lambda: evaluate_ranking(names["score"](towers), data.test_task), runs),
+        }
+    return result
+
+
+def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
+    """Measure the history tower of lesson 10, trained with several seeds; then, if runs > 0, its speed."""
+    data = load_edition(edition, users)
+    names = taught("10")
+    tf, flags = names["tf"], data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
+    genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
+    names.update(film_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_films=len(data.items))
+    log = names["make_log"](data.test.train)
+    of_seeds = []
+    for seed in range(seeds, 0, -1):  # the row is that of the last, seed 1
+        names["SEED"] = seed
+        model, curve = names["train_model"](log, names["RecencyTower"], names["DIM"], names["EPOCHS"])
+        metrics = evaluate_ranking(names["score"](model, log), data.test_task)
+        of_seeds.append(float(metrics.ndcg.mean()))
+    ends = np.flatnonzero(np.diff(log.person, append=-1)) + 1  # the row after each person's last
+    candidates = model.candidates.table().numpy()  # (n_items, dim)
+
+    def query(row):
+        history, _ = names["read_history"](log, ends[[row]])
+        batch = {name: tf.constant(values) for name, values in (history | {"person": np.array([row])}).items()}
+        return candidates @ model.query_tower(batch).numpy()[0]  # (n_items,)
+
+    board, seconds = Leaderboard("10"), curve["seconds"].sum()
+    query_ms = query_milliseconds(query, data.test_task)
+    board.add("history tower", "two-tower", ranking=metrics, train_seconds=float(seconds), query_ms=query_ms)
+    board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
+    result = _answer(board, {"history tower": metrics})
+    if runs:
+        model, curve = names["train_model"](log, names["RecencyTower"], WIDTH, runs + 1)
+        examples = (len(log.film) - len(ends)) // names["BATCH"] * names["BATCH"]
+        result["speed"] = {
+            "pipeline": "lesson 10",
+            "examples_per_second": examples / float(curve["seconds"][1:].median()),  # the first epoch traces
+            "evaluate_seconds": median_seconds(
+                lambda: evaluate_ranking(names["score"](model, log), data.test_task), runs
+            ),
+        }
+    return result
+
+
+def describe_films(items: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Lay the features of films out as the towers of part III read them."""
+    return {
+        "item_id": items[ITEM_ID].to_numpy(),
+        "year": items[YEAR].to_numpy(),
+        "genres": items[GENRES].str.get_dummies("|").to_numpy(np.float32),
+    }
+
+
+def new_model(names: dict, item_ids: pd.Series) -> object:
+    """Make lesson 08's model with logQ, compiled and not yet trained."""
+    model = names["InBatchSoftmaxLogQ"](np.unique(item_ids))
+    model.compile(optimizer=names["tf"].keras.optimizers.Adagrad(names["LEARNING_RATE"]))
+    return model
+
+
+# --- the recipe of TFRS's retrieval tutorial --------------------------------------------------------------------------
+
+
+def tutorial(users: int | None, runs: int) -> dict:
+    """Time TFRS's first recipe: ids alone, rows shuffled one by one, batches of 8192, top-k metrics while it trains."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import tensorflow as tf
+    import tensorflow_recommenders as tfrs
+
+    data = load_edition(EMBEDDED, users)
+    train, test = (
+        tf.data.Dataset.from_tensor_slices(
+            {name: part[name].astype(str).to_numpy(object) for name in (USER_ID, ITEM_ID)}
+        )
+        for part in data.test
+    )
+    cached_train = train.shuffle(100_000).batch(8192).cache()
+    cached_test = test.batch(4096).cache()
+
+    def make_tower(ids):
+        vocabulary = np.unique(ids).astype(str)
+        index = tf.keras.layers.StringLookup(vocabulary=vocabulary, mask_token=None)
+        return tf.keras.Sequential([index, tf.keras.layers.Embedding(len(vocabulary) + 1, WIDTH)])
+
+    class Recipe(tfrs.Model):
+        def __init__(self, metrics_while_training):
+            super().__init__()
+            self.metrics_while_training = metrics_while_training
+            self.user_tower, self.item_tower = make_tower(data.ratings[USER_ID]), make_tower(data.ratings[ITEM_ID])
+            films = tf.data.Dataset.from_tensor_slices(data.items[ITEM_ID].astype(str).to_numpy(object))
+            top_k = tfrs.metrics.FactorizedTopK(candidates=films.batch(128).map(self.item_tower))
+            self.task = tfrs.tasks.Retrieval(metrics=top_k)
+
+        def compute_loss(self, batch, training=False):
+            wanted = self.metrics_while_training or not training
+            return self.task(self.user_tower(batch[USER_ID]), self.item_tower(batch[ITEM_ID]), compute_metrics=wanted)
+
+    speeds = []
+    for name, metrics_while_training in ((PUBLISHED, True), (METRICS_OFF, False)):
+        model = Recipe(metrics_while_training)
+        model.compile(optimizer=tf.keras.optimizers.Adagrad(0.1))
+        model.fit(train.take(64).batch(64), verbose=0)  # traces
+        seconds = median_seconds(partial(model.fit, cached_train, verbose=0), runs)
+        examples_per_second = len(data.test.train) / seconds
+        speeds.append({"pipeline": name, "examples_per_second": examples_per_second, "evaluate_seconds": None})
+    model.evaluate(test.take(64).batch(64), verbose=0)  # traces
+    speeds[0]["evaluate_seconds"] = median_seconds(partial(model.evaluate, cached_test, verbose=0), runs)
+    return {"speeds": speeds}
+
+
+# --- neighbours -------------------------------------------------------------------------------------------------------
+
+
+def similarity(rows: int, runs: int) -> dict:
+    """Time the nearest neighbour of every film, in blocks and by lesson 11's double loop over some rows."""
+    vectors = load_item_vectors("08").vectors
+    double_loop = taught("11")["double_loop"]
+    part = median_seconds(lambda: double_loop(vectors[:rows]), runs)
+    return {
+        "rows": len(vectors),
+        "width": vectors.shape[1],
+        "blocks_seconds": median_seconds(lambda: nearest_neighbours(vectors, k=1), runs),
+        "loop_rows": rows,
+        "loop_seconds_extrapolated": part * (len(vectors) / rows) ** 2,
+    }
+
+
+# --- cost against size ------------------------------------------------------------------------------------------------
+
+
+def size(interactions: int, runs: int) -> dict:
+    """Train lesson 08's model on generated interactions: seconds and peak memory of an epoch."""
+    rng = np.random.default_rng(1)
+    n_items, n_users = 10_000, interactions // 100
+    catalogue = {
+        "item_id": np.arange(n_items),
+        "year": rng.integers(1920, 2020, n_items),
+        "genres": (rng.random((n_items, 20)) < 0.1).astype(np.float32),
+    }
+    share = 1 / np.arange(1, n_items + 1)
+    item = rng.choice(n_items, interactions, p=share / share.sum())
+    train = pd.DataFrame({USER_ID: rng.integers(n_users, size=interactions), ITEM_ID: item})
+    names = taught("08")
+    names.update(items=catalogue["item_id"], users=np.arange(n_users), catalogue=catalogue)
+    model = new_model(names, train[ITEM_ID])
+    model.fit(names["read_batches"](train.head(2 * names["BATCH"])), verbose=0)  # traces
+    peak = MemoryPeak(os.getpid())
+    batches = names["read_batches"](train)
+    runs = max(1, min(runs, 3_000_000 // interactions))
+    cpu_before = time.process_time()
+    seconds = median_seconds(lambda: model.fit(batches, verbose=0), runs)
+    return {
+        "interactions": interactions,
+        "epochs_timed": runs,
+        "seconds": seconds,
+        "cpu_seconds": (time.process_time() - cpu_before) / runs,
+        "peak_mb": round(peak.megabytes),
+    }
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------
+
+
+def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
+    """Measure everything, one process after the other."""
+    start = time.perf_counter()
+    editions, by_user = [], {}
+    for name in (EMBEDDED, *EDITIONS):
+        missing = what_is_missing(name)
+        editions.append({"edition": name, "missing": missing, "ratings": None, "rows": []})
+        if missing:
+            continue
+        here = name == EMBEDDED
+        editions[-1]["ratings"] = len(load_edition(name, plan.users).ratings)
+        parts = [measure("rating_baselines", name, plan.users), measure("ranking_baselines", name, plan.users)]
+        parts.append(measure("lesson_05", name, plan.users))
+        seeds, runs = (plan.seeds, plan.runs) if here else (1, 0)
+        parts += [measure(f"lesson_{number}", name, plan.users, seeds, runs) for number in RETRIEVAL]
+        editions[-1]["rows"] = [row for part in parts for row in part["rows"]]
+        if here:
+            by_user = {model: metrics for part in parts for model, metrics in part["by_user"].items()}
+            speeds = [part["speed"] for part in parts if "speed" in part]
+    speeds += measure("tutorial", plan.users, plan.runs)["speeds"]
+    neighbours = measure("similarity", plan.loop_rows, plan.runs)
+    sizes = [measure("size", interactions, plan.runs) for interactions in plan.sizes]
+    report = {
+        "machine": machine(),
+        "quick": plan != FULL,
+        "plan": plan._asdict(),
+        "editions": editions,
+        "speeds": speeds,
+    }
+    report |= {"similarity": neighbours, "sizes": sizes, "slopes": {name: slope(sizes, name) for name in COSTS}}
+    report["ratios"] = ratios(report, by_user)
+    report["minutes"] = (time.perf_counter() - start) / 60
+    return report
+
+
+def slope(sizes: list[dict], cost: str) -> float:
+    """Fit the exponent of cost ~ interactions^slope; 1 is linear."""
+    logs = np.log([[row["interactions"], row[cost]] for row in sizes])  # (n_sizes, 2)
+    return float(np.polyfit(*logs.T, deg=1)[0])
+
+
+def ratios(report: dict, by_user: dict[str, dict]) -> list[dict]:
+    """Compare the best two-tower with the baselines, the lessons' speed with the tutorial's, blocks with the loop."""
+
+    def ratio(what, value, low=None, high=None):
+        return {"what": what, "ratio": value, "low": low, "high": high}
+
+    rows = [
+        row for row in report["editions"][0]["rows"] if row["kind"] == "two-tower" and row["ndcg_at_10"] is not None
+    ]
+    best = max(rows, key=lambda row: row["ndcg_at_10"])["model"]
+    compared = []
+    for metric, other in itertools.product(("ndcg", "recall"), TARGETS):
+        ours, theirs = (np.array(by_user[model][metric]) for model in (best, other))
+        name = {"ndcg": "NDCG@10", "recall": "Recall@10"}[metric]
+        bounds = (1 + bound / theirs.mean() for bound in bootstrap_interval(ours - theirs))
+        compared.append(ratio(f"{name}: {best} / {other}", ours.mean() / theirs.mean(), *bounds))
+    speed = {row["pipeline"]: row for row in report["speeds"]}
+    for lesson in (name for name in speed if name.startswith("lesson")):
+        for other in (PUBLISHED, METRICS_OFF):
+            value = speed[lesson]["examples_per_second"] / speed[other]["examples_per_second"]
+            compared.append(ratio(f"training examples a second: {lesson} / {other}", value))
+        value = speed[PUBLISHED]["evaluate_seconds"] / speed[lesson]["evaluate_seconds"]
+        compared.append(ratio(f"speed of evaluation: {lesson} / TFRS tutorial", value))
+    near = report["similarity"]
+    value = near["loop_seconds_extrapolated"] / near["blocks_seconds"]
+    compared.append(ratio("speed of all-pairs similarity: blocks / double loop (extrapolated)", value))
+    return compared
+
+
+def markdown(report: dict) -> str:
+    """Write the report for people, ratios first."""
+    at = report["machine"]
+    plan = report["plan"]
+    runs = "one run" if plan["runs"] == 1 else f"medians of {plan['runs']} runs"
+    command = "make bench QUICK=1" if report["quick"] else "make bench"
+    lines = [
+        "# Benchmark",
+        f"`{command}` on {at['date']}: {at['cores']} cores, {at['memory_gb']} GB, {at['system']} {at['processor']}, "
+        f"Python {at['python']}; {report['minutes']:.1f} minutes. Times are {runs}.",
+    ]
+    if report["quick"]:
+        lines.append(
+            f"**A quick look**: the first {plan['users']} users of each edition, {runs}, smaller sizes. Its figures "
+            "are not those of the full run."
+        )
+    lines += ["## Ratios", _ratio_table(report["ratios"]), "## Quality"]
+    for edition in report["editions"]:
+        if edition["missing"]:
+            lines.append(f"**{edition['edition']}**: not measured. {edition['missing']}")
+            continue
+        lines += [
+            f"**{edition['edition']}**, {edition['ratings']:,} ratings",
+            leaderboard_table(edition["rows"], "github"),
+        ]
+        for row in edition["rows"]:
+            if len(row.get("ndcg_at_10_of_seeds", [])) > 1:
+                of_seeds = ", ".join(f"{ndcg:.3f}" for ndcg in row["ndcg_at_10_of_seeds"])
+                lines.append(f"{row['model']}, NDCG@10 by seed: {of_seeds}.")
+        if edition["ratings"] > SLOW:
+            lines.append(f"SVD++ and the neighbours of stars run on editions up to {SLOW:,} ratings.")
+    lines += [
+        "## Training and evaluation",
+        f"{EMBEDDED}, split by time, vectors of {WIDTH}: lesson 08's in-batch softmax with logQ, lesson 10's history "
+        "tower, and the recipe of TFRS's retrieval tutorial with its metric on while it trains, as published, and off.",
+        _speed_table(report["speeds"]),
+    ]
+    near = report["similarity"]
+    lines += [
+        "## All-pairs similarity",
+        f"{near['rows']:,} vectors of {near['width']}: {near['blocks_seconds']:.2f} s in blocks; the double loop would "
+        f"take {near['loop_seconds_extrapolated']:.0f} s, extrapolated from {near['loop_rows']} rows.",
+        "## Cost against size",
+        "Lesson 08's model on generated interactions, 10,000 items, one user for each 100 interactions.",
+        _size_table(report["sizes"]),
+        f"Seconds grow as interactions to the power of {report['slopes']['seconds']:.2f} (those of the processor "
+        f"{report['slopes']['cpu_seconds']:.2f}), peak memory to the power of {report['slopes']['peak_mb']:.2f}; 1 is "
+        "linear.",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _ratio_table(rows: list[dict]) -> str:
+    cells = []
+    for row in rows:
+        interval = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
+        cells.append([row["what"], f"{row['ratio']:.2f}" if row["ratio"] < 10 else f"{row['ratio']:,.0f}", interval])
+    heading = ["", "ratio", "95 % interval"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "left"))
+
+
+def _speed_table(rows: list[dict]) -> str:
+    cells = []
+    for row in rows:
+        evaluation = "–" if row["evaluate_seconds"] is None else f"{row['evaluate_seconds']:.2f}"
+        cells.append([row["pipeline"], f"{row['examples_per_second']:,.0f}", evaluation])
+    heading = ["pipeline", "training examples a second", "seconds to evaluate"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "right"))
+
+
+def _size_table(rows: list[dict]) -> str:
+    cells = []
+    for row in rows:
+        times = [f"{row[name]:.1f}" for name in ("seconds", "cpu_seconds")]
+        cells.append([f"{row['interactions']:,}", *times, f"{row['peak_mb']:,}", row["epochs_timed"]])
+    heading = ["interactions", "seconds an epoch", "processor seconds", "peak MB", "epochs timed"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("right",) * 5)
+
+
+def main() -> None:
+    if len(sys.argv) > 2:  # a process that `measure` started
+        function, arguments, path = sys.argv[1:]
+        Path(path).write_text(json.dumps(globals()[function](*json.loads(arguments))), encoding="utf-8")
+        return
+    report = benchmark(QUICK if sys.argv[1:] == ["1"] else FULL)
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "bench.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = markdown(report)
+    (BUILD / "bench.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
