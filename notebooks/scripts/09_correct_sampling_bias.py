@@ -409,8 +409,9 @@ def train(world, variant, seed):
 # ## Eleven variants
 #
 # The first four take the correction apart. From then on each variant changes one thing in `logQ, hits removed`. The
-# learning rates, the temperature (of 0.05, 0.1 and 0.2) and the numbers of hard and uniform negatives (of 16 to 256, and
-# 256 to 4096) were chosen on MovieLens' validation part beforehand. Everybody has three epochs.
+# learning rates, the temperature (of 0.05, 0.1 and 0.2) and the number of uniform negatives (of 256, 1,024 and 4,096) were
+# chosen on MovieLens' validation part beforehand. There, 16 and 64 hard negatives did equally badly; 256 did better,
+# since that is nearer to keeping all, and was still worse than all. Everybody has three epochs.
 
 # %%
 both = Variant(shares="counted", remove_hits=True)
@@ -423,7 +424,7 @@ variants = {
     "… length 1, temperature 0.2": both._replace(temperature=0.2),
     "… batch / 4": both._replace(batch=0.25),
     "… batch × 4": both._replace(batch=4),
-    "… hard negatives only": both._replace(hard=0.25),
+    "… hard negatives only": both._replace(hard=1 / 16),
     "… uniform negatives added": both._replace(uniform=0.25),
     "full softmax": Variant(full=True),
 }
@@ -614,8 +615,7 @@ results_table(pd.DataFrame(costs), digits=1)
 
 # %% tags=["nbval-check-output"]
 assert seconds["… batch × 4"] > 1.5 * seconds[base], "four times the batch should take longer for the same choices"
-assert seconds["… hard negatives only"] > 1.5 * seconds[base], "picking the hardest should take longer"
-print("four times the batch, and picking the hardest negatives, each take over one and a half times as long")
+print("four times the batch takes over one and a half times as long for the same choices")
 
 # %% [markdown]
 # Two rows go to the course's leaderboard, with their first seed.
@@ -646,7 +646,7 @@ board.save()
 # 1. Give the task `temperature=0.2` without scaling to length 1, and half and double the learning rate. What does a
 #    temperature do to vectors that may have any length?
 # 2. Set `uniform` to 1 and to 4 and drop `remove_hits`. Does the popularity of what is recommended move?
-# 3. Keep the hardest quarter by the score *without* $\log q$. Which films are they, and does popularity still return?
+# 3. Keep the hardest 64 by the score *without* $\log q$. Which films are they, and does popularity still return?
 # 4. Count time in `stream_shares` in batches, as Yi et al. do. For which films do the estimates go wrong, and does the
 #    model mind?
 #
