@@ -408,10 +408,10 @@ def train(world, variant, seed):
 # %% [markdown]
 # ## Eleven variants
 #
-# The first four take the correction apart. From then on each variant changes one thing in `logQ, hits removed`. The
-# learning rates, the temperature (of 0.05, 0.1 and 0.2) and the number of uniform negatives (of 256, 1,024 and 4,096) were
-# chosen on MovieLens' validation part beforehand. There, 16 and 64 hard negatives did equally badly; 256 did better,
-# since that is nearer to keeping all, and was still worse than all. Everybody has three epochs.
+# The first four take the correction apart. From then on each variant changes one thing in `logQ, hits removed`. What had
+# to be chosen was chosen on MovieLens' validation part beforehand: the learning rates from a coarse grid (0.03 for the
+# plain softmax; all with logQ share 0.1, in the made-up world too), the temperature from 0.05, 0.1 and 0.2, the
+# uniform negatives from 256, 1,024 and 4,096, and the hard ones from 16, 64 and 256. Everybody has three epochs.
 
 # %%
 both = Variant(shares="counted", remove_hits=True)
@@ -423,8 +423,8 @@ variants = {
     "… shares from the stream": both._replace(shares="streamed"),
     "… length 1, temperature 0.2": both._replace(temperature=0.2),
     "… batch / 4": both._replace(batch=0.25),
-    "… batch × 4": both._replace(batch=4),
-    "… hard negatives only": both._replace(hard=1 / 16),
+    "… batch × 2": both._replace(batch=2),
+    "… hard negatives only": both._replace(hard=1 / 4),
     "… uniform negatives added": both._replace(uniform=0.25),
     "full softmax": Variant(full=True),
 }
@@ -549,7 +549,7 @@ popular = movielens_ndcg["most popular"]
 for name in ["plain in-batch softmax", "accidental hits removed"]:
     assert movielens_ndcg[name] < popular and made_up_recall[name] < 0.5 * truth[:10].sum(), f"{name} should lose"
     assert differences.loc[name, "high"] < 0, f"{name} should be worse by more than luck"
-for name in ["logQ", base, "… shares from the stream", "… batch / 4", "… batch × 4", "… uniform negatives added"]:
+for name in ["logQ", base, "… shares from the stream", "… batch / 4", "… batch × 2", "… uniform negatives added"]:
     assert movielens_ndcg[name] > 1.3 * popular, f"{name} should beat most popular by 30 %"
     assert made_up_recall[name] > 0.95 * truth[:10].sum(), f"{name} should come near the best list there is"
     assert abs(movielens_ndcg[name] - movielens_ndcg["full softmax"]) < 0.01, f"{name} should be near the full softmax"
@@ -592,7 +592,7 @@ results_table(pd.DataFrame(lists))
 #    Otherwise it makes no difference that we could measure.
 # 3. Rank by the dot product. Take unit vectors only if an index demands them or coverage is worth the price, and then
 #    choose the temperature on validation.
-# 4. Take the batch that trains fastest. A larger one costs more than it brings.
+# 4. Take the batch that trains fastest. A larger one brought nothing that we could measure.
 # 5. Leave hard negatives alone until the rest is right. If you need them, add them to the batch rather than throw the
 #    rest away.
 # 6. Add uniform negatives where much of the catalogue is never chosen: nothing else ever pushes those films down.
@@ -602,7 +602,7 @@ results_table(pd.DataFrame(lists))
 
 # %% tags=["nbval-check-output"]
 costs = []
-for name in [base, "… batch / 4", "… batch × 4", "… uniform negatives added", "full softmax"]:
+for name in [base, "… batch / 4", "… batch × 2", "… uniform negatives added", "full softmax"]:
     variant = variants[name]
     batch = int(MOVIELENS_BATCH * variant.batch)
     candidates = len(task.items) if variant.full else int(batch * (1 + variant.uniform))
@@ -612,10 +612,6 @@ results_table(pd.DataFrame(costs), digits=1)
 # %% [markdown]
 # The full softmax is within reach here because the catalogue is small, and because a tower of ids has one row of scores
 # a person. A million films would be 4 GB a step.
-
-# %% tags=["nbval-check-output"]
-assert seconds["… batch × 4"] > 1.5 * seconds[base], "four times the batch should take longer for the same choices"
-print("four times the batch takes over one and a half times as long for the same choices")
 
 # %% [markdown]
 # Two rows go to the course's leaderboard, with their first seed.
