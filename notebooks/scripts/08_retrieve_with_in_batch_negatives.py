@@ -574,7 +574,8 @@ pd.Series(titles[np.searchsorted(catalogue["item_id"], item_ids[0])]).value_coun
 # ## In practice
 #
 # **New people.** Every unknown id shares one vector that was never trained, so all new people get the same arbitrary
-# list. The cure is a query tower that reads what a person has done instead of who they are: a later lesson builds it.
+# list. The cure is a query tower that reads what a person has done instead of who they are:
+# [Lesson 10](10_encode_watch_history.ipynb) builds it.
 #
 # **New films.** They are scored by period and genres alone. That is not a corner case:
 
@@ -629,8 +630,8 @@ save_item_vectors("08", catalogue["item_id"], item_vectors.numpy())
 #   of iALS.
 # - Most of a model's favourites had been seen: leave them out. The saved index did, and gave the same films back.
 #
-# **Next.** [Lesson 11](11_compare_embeddings.ipynb) compares the film vectors of this lesson with others. A later
-# lesson takes sampling bias apart: temperature, hard and mixed negatives.
+# **Next.** [Lesson 09](09_correct_sampling_bias.ipynb) takes sampling bias apart: temperature, hard and mixed
+# negatives. [Lesson 11](11_compare_embeddings.ipynb) compares the film vectors of this lesson with others.
 #
 # **References**
 #

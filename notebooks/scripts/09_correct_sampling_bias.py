@@ -654,8 +654,8 @@ board.save()
 # - Shares estimated from a stream served as well, and followed a turn that counts missed.
 # - Hard negatives alone and unit vectors were worse than leaving them out, by more than luck.
 #
-# **Next.** [Lesson 11](11_compare_embeddings.ipynb) asks what such vectors hold to be near. A later lesson improves the
-# query tower, where there is more to gain.
+# **Next.** [Lesson 10](10_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
+# [Lesson 11](11_compare_embeddings.ipynb) asks what such vectors hold to be near.
 #
 # **References**
 #
