@@ -28,7 +28,7 @@
 # - how batches of plain arrays train many times faster than the usual input pipeline.
 #
 # **What you'll need**: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and the logQ
-# correction; two minutes; 1.5 GB of memory.
+# correction; two minutes; 1.7 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -556,7 +556,7 @@ assert factor[:2].mean() > factor[4:].mean(), "films of the same sitting should 
 # %% [markdown]
 # ## Evaluate on the test
 #
-# The test is read here, once.
+# All is chosen, so now the test: who finds what people chose next?
 
 # %%
 results = {name: evaluate_ranking(s, test_task) for name, s in score_baselines(test_task, log)}
