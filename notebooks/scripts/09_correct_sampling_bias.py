@@ -310,8 +310,9 @@ class Variant(NamedTuple):
 # Batches are drawn in advance, as row numbers, so that training has no data pipeline to wait for. `uniform` negatives
 # are more films, drawn evenly from the whole catalogue: a rare film is never a negative otherwise. They are appended to
 # the batch's, and TFRS takes what is beyond the diagonal as negatives for everybody. Such a batch is a mixture: a film
-# has the chance that it has in the batch's part or in the appended part, weighted by their sizes. (Giving each part its own probability instead, so that only
-# the sum over both parts is right, was worse on validation.)
+# has the chance that it has in the batch's part or in the appended part, weighted by their
+# sizes. (Giving each part its own probability instead, so that only the sum over both parts is right, was worse on
+# validation.)
 
 
 # %%
@@ -473,8 +474,8 @@ def run_all(world):
 worlds = {"made up": run_all(made_up), "MovieLens": run_all(movielens)}
 
 # %% [markdown]
-# The mean over the seeds, and their standard deviation (most popular has no seed). `coverage` is the share of the catalogue that anybody is
-# recommended, `popularity` how often a recommended film was chosen in training.
+# The mean over the seeds, and their standard deviation (most popular has no seed). `coverage` is the share of the
+# catalogue that anybody is recommended, `popularity` how often a recommended film was chosen in training.
 
 
 # %%
@@ -494,9 +495,8 @@ for label in METRICS.values():
 results_table(table.reset_index())
 
 # %% [markdown]
-# In the made-up world nothing can pass most popular: what a model lacks, it has memorised from chance. In the figure, see
-# how far the first two are from everything with logQ, in both worlds, and how little the rest
-# differs beside its spread.
+# In the made-up world nothing can pass most popular: what a model lacks, it has memorised from chance. In the figure,
+# see how far the first two are from everything with logQ, in both worlds.
 
 # %%
 figure, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 4))
@@ -534,9 +534,8 @@ results_table(differences.reset_index())
 # - **logQ is the whole step.** Removing accidental hits alone changes next to nothing here, and on top of logQ nothing
 #   that can be measured.
 # - **Estimated shares are as good as counted ones.**
-# - **Batch size and uniform negatives** stay within a few thousandths, most of it noise. So does the **full softmax**,
-#   which has no sampling bias at all: with logQ there is nothing left to gain from sampling better. What is missing has
-#   to come from the towers.
+# - **Batch size and uniform negatives** stay within 0.01 of the **full softmax**, which has no sampling bias at all:
+#   with logQ little is left to gain from sampling better. What is missing has to come from the towers.
 # - **Length 1** costs accuracy and buys coverage: a popular film can no longer be long, it has to share its direction
 #   with everybody.
 # - **Hard negatives only** bring popularity back. The hardest are picked by the corrected score, $s - \log q$. At the
