@@ -137,6 +137,9 @@ def _errors(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 # --- ranking --------------------------------------------------------------------------------------------------------
 
 
+BLOCK = 64  # users ranked at a time, which bounds the memory; it does not change the answer
+
+
 class RankingTask(NamedTuple):
     """What a ranking model is asked: order the catalogue for each user, with the seen items out of the way."""
 
@@ -296,24 +299,31 @@ def evaluate_ranking(scores: np.ndarray, task: RankingTask, k: int = 10) -> Rank
     if (count == 0).any():
         user = task.users[np.argmin(count)]
         raise ValueError(f"task has no test item for user {user}; expected at least one for every user")
-    lowest = np.finfo(scores.dtype).min
-    unseen = np.where(task.seen, -np.inf, np.maximum(scores, lowest))  # (n_users, n_items)
-    best = top_k(unseen, k)  # (n_users, k)
+    blocks = np.split(np.arange(len(scores)), range(BLOCK, len(scores), BLOCK))
+    ranked = [_rank(scores, task, k, rows) for rows in blocks]
+    best, rank = (np.concatenate(parts) for parts in zip(*ranked, strict=True))  # (n_users, k), (n_users,)
     hit = np.take_along_axis(task.relevant, best, axis=1)  # (n_users, k)
     gain = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     ideal = gain.cumsum()[np.minimum(count, k) - 1]  # (n_users,)
-    first = np.where(task.relevant, unseen, -np.inf).argmax(axis=1)[:, None]  # (n_users, 1) column of the first hit
-    level = np.take_along_axis(unseen, first, axis=1)  # (n_users, 1)
-    ahead = (unseen > level) | ((unseen == level) & (np.arange(len(task.items)) < first))  # (n_users, n_items)
     listed = best[~np.take_along_axis(task.seen, best, axis=1)]  # a seen item fills a list only when all else is in it
     return RankingMetrics(
         k=k,
         recall=hit.sum(axis=1) / count,
         ndcg=(hit * gain).sum(axis=1) / ideal,
-        reciprocal_rank=1 / (1 + ahead.sum(axis=1)),
+        reciprocal_rank=1 / rank,
         coverage=len(np.unique(listed)) / len(task.items),
         popularity=float(task.popularity[listed].mean()),
     )
+
+
+def _rank(scores: np.ndarray, task: RankingTask, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k best columns of some users, (n_rows, k), and the rank of each one's first hit, (n_rows,)."""
+    scores = np.maximum(scores[rows], np.finfo(scores.dtype).min)  # -inf, too, stands before a seen item
+    unseen = np.where(task.seen[rows], -np.inf, scores)  # (n_rows, n_items)
+    first = np.where(task.relevant[rows], unseen, -np.inf).argmax(axis=1)[:, None]  # column of the first hit
+    level = np.take_along_axis(unseen, first, axis=1)  # (n_rows, 1)
+    ahead = (unseen > level) | ((unseen == level) & (np.arange(len(task.items)) < first))  # (n_rows, n_items)
+    return top_k(unseen, k), 1 + ahead.sum(axis=1)
 
 
 def bootstrap_interval(

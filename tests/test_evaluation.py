@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 from math import log2, sqrt
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_utils import checks
+from recsys_utils import checks, evaluation
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.data import load_movielens
 from recsys_utils.evaluation import (
@@ -232,8 +233,10 @@ def test_ranking_task_by_hand():
     assert wider.items.tolist() == [5, 10, 20, 30, 40, 50, 60] and wider.seen.sum() == 4
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 64])
 @pytest.mark.parametrize("dtype", [float, np.float32, np.int64, np.uint8])
-def test_ranking_metrics_by_hand(dtype):
+def test_ranking_metrics_by_hand(dtype, block, monkeypatch):
+    monkeypatch.setattr(evaluation, "BLOCK", block)
     scores = SCORES.astype(dtype)
     before = scores.copy()
     metrics = evaluate_ranking(scores, make_ranking_task(TRAIN, TEST), k=2)
@@ -364,6 +367,18 @@ def test_ranking_metrics_of_movielens_take_under_a_second():
     seconds = time.process_time() - start
     print(f"671 users x 9,066 items: {seconds:.2f} s of CPU")
     assert seconds < 3, f"took {seconds:.1f} s of CPU; about 0.4 s is normal"
+
+
+def test_ranking_copies_a_block_of_the_scores_and_not_all_of_them():
+    seen = np.zeros((1000, 2000), dtype=bool)
+    relevant = np.eye(1000, 2000, dtype=bool)
+    task = RankingTask(np.arange(1000), np.arange(2000), seen, relevant)
+    scores = np.random.default_rng(1).normal(size=seen.shape).astype(np.float32)
+    tracemalloc.start()
+    evaluate_ranking(scores, task)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < scores.nbytes, f"{peak:,} bytes, beside {scores.nbytes:,} of scores"
 
 
 # --- intervals ------------------------------------------------------------------------------------------------------
