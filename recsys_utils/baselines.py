@@ -178,8 +178,26 @@ def bpr_factors(
     return Factors(model.user_factors, model.item_factors)
 
 
-def ease_scores(x: np.ndarray, strength: float, history: np.ndarray | None = None) -> np.ndarray:
-    """Score the catalogue for every user by EASE, the linear autoencoder in closed form (lesson 02).
+class Ease(NamedTuple):
+    """EASE's weights, in a form that needs no matrix of items by items."""
+
+    x: np.ndarray  # (n_users, n_items) what each user saw in training
+    a: np.ndarray  # (n_users, n_items) the A of `fit_ease`
+    unexplained: np.ndarray  # (n_items,) 1 - Σᵤ Xᵤ ∘ Aᵤ
+
+    def scores(self, history: np.ndarray) -> np.ndarray:
+        """Score the catalogue for histories, (n_rows, n_items), of these users or others; raise ValueError on a NaN."""
+        history = np.asarray(history, dtype=self.x.dtype)
+        check_scores("history", history, (len(history), self.x.shape[1]))
+        scores = (history @ self.x.T) @ self.a
+        scores -= history
+        scores /= self.unexplained
+        scores += history
+        return scores
+
+
+def fit_ease(x: np.ndarray, strength: float) -> Ease:
+    """Fit EASE, the linear autoencoder in closed form (lesson 02).
 
     Steck (2019): B minimises |X - XB|² + strength |B|² with zeros on its diagonal. With A = (XXᵀ + strength I)⁻¹ X, the
     scores HB of a history H are H - (H - HXᵀA) / (1 - Σᵤ Xᵤ ∘ Aᵤ), so only a matrix of users by users is inverted.
@@ -188,17 +206,16 @@ def ease_scores(x: np.ndarray, strength: float, history: np.ndarray | None = Non
     ----------
     x : (n_users, n_items) floats: what each user saw in training, 1 or 0
     strength : weight of the squared weights, above 0
-    history : (n_rows, n_items) floats: the histories to score, of other users or with other weights; by default `x`
 
     Returns
     -------
-    ndarray of the type of `x`, (n_rows, n_items)
-        Higher is better; seen items are scored as well.
+    Ease
+        `scores(history)` takes histories of other users, or with other weights, too.
 
     Raises
     ------
     ValueError
-        A strength that is not positive, a history with another number of items than `x`, a NaN.
+        A strength that is not positive, a NaN.
     """
     x = np.asarray(x)
     if strength <= 0:
@@ -206,9 +223,4 @@ def ease_scores(x: np.ndarray, strength: float, history: np.ndarray | None = Non
     check_scores("x", x, (len(x), x.shape[-1]))
     kernel = x @ x.T + strength * np.eye(len(x), dtype=x.dtype)  # (n_users, n_users)
     a = np.linalg.solve(kernel, x)  # (n_users, n_items)
-    unexplained = 1 - (x * a).sum(axis=0)  # (n_items,)
-    if history is None:
-        return x - strength * a / unexplained
-    history = np.asarray(history, dtype=x.dtype)
-    check_scores("history", history, (len(history), x.shape[1]))
-    return history - (history - (history @ x.T) @ a) / unexplained
+    return Ease(x, a, 1 - np.einsum("ui,ui->i", x, a))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
-from recsys_utils.baselines import bpr_factors, ease_scores, ials_factors, predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import bpr_factors, fit_ease, ials_factors, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 from recsys_utils.evaluation import RankingTask, make_ranking_task
 
@@ -169,7 +169,7 @@ def test_bpr_is_silent(capfd, recwarn):
     assert not recwarn.list
 
 
-# --- ease_scores ----------------------------------------------------------------------------------------------------
+# --- EASE -----------------------------------------------------------------------------------------------------------
 
 
 def ease_by_inverting_items(x: np.ndarray, strength: float) -> np.ndarray:
@@ -182,29 +182,32 @@ def ease_by_inverting_items(x: np.ndarray, strength: float) -> np.ndarray:
 
 def test_ease_is_the_published_closed_form():
     x = (np.random.default_rng(0).random((12, 9)) < 0.4).astype(float)
-    np.testing.assert_allclose(ease_scores(x, 3.0), x @ ease_by_inverting_items(x, 3.0), atol=1e-12)
+    np.testing.assert_allclose(fit_ease(x, 3.0).scores(x), x @ ease_by_inverting_items(x, 3.0), atol=1e-12)
 
 
 def test_ease_scores_other_histories_with_the_same_weights():
     rng = np.random.default_rng(0)
     x = (rng.random((12, 9)) < 0.4).astype(float)
     history = rng.random((3, 9))  # three other users, every item with a weight of its own
-    np.testing.assert_allclose(ease_scores(x, 3.0, history), history @ ease_by_inverting_items(x, 3.0), atol=1e-12)
-    np.testing.assert_allclose(ease_scores(x, 3.0, x), ease_scores(x, 3.0), atol=1e-12)
+    before = history.copy()
+    expected = history @ ease_by_inverting_items(x, 3.0)
+    np.testing.assert_allclose(fit_ease(x, 3.0).scores(history), expected, atol=1e-12)
+    assert np.array_equal(history, before)
 
 
 def test_ease_keeps_the_type():
-    assert ease_scores(np.eye(3, dtype=np.float32), 1.0, np.ones((2, 3))).dtype == np.float32
+    assert fit_ease(np.eye(3, dtype=np.float32), 1.0).scores(np.ones((2, 3))).dtype == np.float32
 
 
 @pytest.mark.parametrize(
     ("x", "strength", "history", "message"),
     [
-        (np.eye(3), 0, None, "strength is 0; expected a number above 0"),
+        (np.eye(3), 0, np.eye(3), "strength is 0; expected a number above 0"),
         (np.eye(3), 1, np.ones((2, 4)), r"history has the shape \(2, 4\)"),
-        (np.array([[1, np.nan]]), 1, None, "x has 1 NaN"),
+        (np.eye(3), 1, np.array([[1, np.nan, 0]]), "history has 1 NaN"),
+        (np.array([[1, np.nan]]), 1, np.eye(2), "x has 1 NaN"),
     ],
 )
 def test_ease_names_bad_input(x, strength, history, message):
     with pytest.raises(ValueError, match=message):
-        ease_scores(x, strength, history)
+        fit_ease(x, strength).scores(history)

@@ -83,3 +83,12 @@ def test_a_part_is_measured_in_a_process_of_its_own(capfd):
     with pytest.raises(SystemExit, match="what_is_missing ml-100k 2 failed"):
         bench.measure("what_is_missing", "ml-100k", 2)
     assert "TypeError" in capfd.readouterr().err
+
+
+def test_every_encoder_is_compared_with_recency(report):
+    rows = {row["encoder"]: row for row in report["encoders"]}
+    assert list(rows) == ["recency", "attention", "recency + convolution", "GRU", "recency + GRU"]
+    assert rows["recency"]["low"] == rows["recency"]["high"] == 0
+    for encoder, row in rows.items():
+        assert 0 <= row["ndcg_at_10"] <= 1 and row["low"] <= row["high"] and row["train_seconds"] > 0
+        assert f"| {encoder} " in bench.markdown(report)

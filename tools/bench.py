@@ -24,8 +24,8 @@ from lessons import BUILD, SCRIPTS, MemoryPeak
 from run import leaderboard_table, machine
 from tabulate import tabulate
 
-from recsys_utils.baselines import bpr_factors, ease_scores, predict_with_surprise, rank_with_ials
-from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, USER_ID, YEAR
+from recsys_utils.baselines import bpr_factors, fit_ease, predict_with_surprise, rank_with_ials
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, USER_ID, YEAR
 from recsys_utils.data import EDITIONS, GROUPLENS, load_item_vectors, load_movielens
 from recsys_utils.evaluation import (
     Leaderboard,
@@ -195,19 +195,11 @@ def rating_baselines(edition: str, users: int | None) -> dict:
     return _answer(board, {})
 
 
-def recent_first(train: pd.DataFrame, task: RankingTask) -> np.ndarray:
-    """Weight each user's latest item 1 and the others 1 / √(1 + rank), (n_users, n_items)."""
-    ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
-    rank = ordered.groupby(USER_ID).cumcount(ascending=False)
-    history = np.zeros(task.seen.shape, dtype=np.float32)
-    place = np.searchsorted(task.users, ordered[USER_ID]), np.searchsorted(task.items, ordered[ITEM_ID])
-    history[place] = 1 / np.sqrt(1 + rank)
-    return history
-
-
 def ranking_baselines(edition: str, users: int | None) -> dict:
     """Measure every ranking baseline; what there is to choose is chosen on the validation part."""
     data = load_edition(edition, users)
+    names = taught("10")
+    names["film_ids"] = data.items[ITEM_ID].to_numpy()
 
     def most_popular(train, task):
         return np.tile(task.popularity, (len(task.users), 1))
@@ -225,10 +217,12 @@ def ranking_baselines(edition: str, users: int | None) -> dict:
         return user_vectors @ item_vectors.T
 
     def ease(train, task, strength):
-        return ease_scores(task.seen.astype(np.float32), strength)
+        seen = task.seen.astype(np.float32)
+        return fit_ease(seen, strength).scores(seen)
 
     def ease_recent(train, task, strength):
-        return ease_scores(task.seen.astype(np.float32), strength, recent_first(train, task))
+        fades = names["fade"](task, names["make_log"](train))
+        return fit_ease(task.seen.astype(np.float32), strength).scores(fades)
 
     strengths = [(100,), (200,), (500,), (1000,), (2000,)]
     models = {
@@ -311,10 +305,7 @@ def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
 def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
     """Measure the history tower of lesson 10, trained with several seeds; then, if runs > 0, its speed."""
     data = load_edition(edition, users)
-    names = taught("10")
-    tf, flags = names["tf"], data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
-    genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
-    names.update(film_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_films=len(data.items))
+    names = history_lesson(data)
     log = names["make_log"](data.test.train)
     of_seeds = []
     for seed in range(seeds, 0, -1):  # the row is that of the last, seed 1
@@ -322,17 +313,11 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
         model, curve = names["train_model"](log, names["RecencyTower"], names["DIM"], names["EPOCHS"])
         metrics = evaluate_ranking(names["score"](model, log), data.test_task)
         of_seeds.append(float(metrics.ndcg.mean()))
-    ends = np.flatnonzero(np.diff(log.person, append=-1)) + 1  # the row after each person's last
-    candidates = model.candidates.table().numpy()  # (n_items, dim)
-
-    def query(row):
-        history, _ = names["read_history"](log, ends[[row]])
-        batch = {name: tf.constant(values) for name, values in (history | {"person": np.array([row])}).items()}
-        return candidates @ model.query_tower(batch).numpy()[0]  # (n_items,)
-
-    board, seconds = Leaderboard("10"), curve["seconds"].sum()
-    query_ms = query_milliseconds(query, data.test_task)
-    board.add("history tower", "two-tower", ranking=metrics, train_seconds=float(seconds), query_ms=query_ms)
+    ends, film_vectors = names["ends_of"](log), model.candidates.table().numpy()
+    names.update(log=log, model=model, ends=ends, film_vectors=film_vectors)
+    board, seconds = Leaderboard("10"), float(curve["seconds"].sum())
+    query_ms = query_milliseconds(names["score_for"], data.test_task)
+    board.add("history tower", "two-tower", ranking=metrics, train_seconds=seconds, query_ms=query_ms)
     board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
     result = _answer(board, {"history tower": metrics})
     if runs:
@@ -346,6 +331,80 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
             ),
         }
     return result
+
+
+def history_lesson(data: Edition) -> dict:
+    """Execute lesson 10's definitions and give them an edition's films."""
+    names = taught("10")
+    flags = data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
+    genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
+    names.update(film_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_films=len(data.items))
+    return names
+
+
+def encoders(edition: str, users: int | None) -> dict:
+    """Train lesson 10's small model with each encoder of the history; all figures are on the validation part."""
+    data = load_edition(edition, users)
+    names = history_lesson(data)
+    log = names["make_log"](data.validation.train)
+    towers = {"recency": names["RecencyTower"], "attention": names["AttentionTower"], **sequence_towers(names)}
+    rows, ndcg = [], {}
+    for encoder, tower in towers.items():
+        model, curve = names["train_model"](log, tower)
+        ndcg[encoder] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
+        low, high = bootstrap_interval(ndcg[encoder] - ndcg["recency"])
+        row = {"encoder": encoder, "ndcg_at_10": float(ndcg[encoder].mean()), "low": low, "high": high}
+        rows.append(row | {"train_seconds": float(curve["seconds"].sum())})
+    return {"encoders": rows}
+
+
+def sequence_towers(names: dict) -> dict[str, type]:
+    """Define the encoders that are too slow for lesson 10."""
+    tf, pool, length = names["tf"], names["pool"], names["LENGTH"]
+
+    class SequenceTower(names["RecencyTower"]):
+        def lay_out(self, batch, values):
+            where = tf.stack([batch["example"], length - 1 - batch["position"]], axis=1)  # the latest film last
+            shape = tf.concat([tf.shape(batch["person"])[:1], [length], tf.shape(values)[1:]], axis=0)
+            return tf.scatter_nd(where, values, tf.cast(shape, tf.int64))
+
+        def call(self, batch):
+            vectors = self.films.table()  # (n_films, dim)
+            n_examples = tf.shape(batch["person"], tf.int64)[0]
+            return self.encode(batch, vectors, pool(batch, self.weigh(batch, vectors), vectors, n_examples))
+
+    class ConvolutionTower(SequenceTower):
+        """Three films in a row make a vector, which is pooled like a film's own and added."""
+
+        def __init__(self, films, n_people, dim):
+            super().__init__(films, n_people, dim)
+            self.convolution = tf.keras.layers.Conv1D(dim, 3, padding="same", activation="relu")
+
+        def encode(self, batch, vectors, query):
+            sequence = self.lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
+            weights = self.lay_out(batch, self.weigh(batch, vectors))  # (batch, length)
+            mixed = tf.einsum("bl,bld->bd", weights, self.convolution(sequence))
+            return query + mixed * tf.math.rsqrt(tf.reduce_sum(weights**2, axis=1, keepdims=True) + 1e-6)
+
+    class GruTower(SequenceTower):
+        """The last state of a GRU that reads the films in order."""
+
+        def __init__(self, films, n_people, dim):
+            super().__init__(films, n_people, dim)
+            self.gru = tf.keras.layers.GRU(dim)
+
+        def encode(self, batch, vectors, query):
+            sequence = self.lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
+            here = self.lay_out(batch, tf.ones_like(batch["film"]))  # (batch, length)
+            return self.gru(sequence, mask=here > 0)
+
+    class RecencyAndGruTower(GruTower):
+        """The recency-weighted query and the GRU's last state, added."""
+
+        def encode(self, batch, vectors, query):
+            return query + super().encode(batch, vectors, query)
+
+    return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
 
 
 def describe_films(items: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -486,6 +545,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         if here:
             by_user = {model: metrics for part in parts for model, metrics in part["by_user"].items()}
             speeds = [part["speed"] for part in parts if "speed" in part]
+    compared = measure("encoders", EMBEDDED, plan.users)["encoders"]
     speeds += measure("tutorial", plan.users, plan.runs)["speeds"]
     neighbours = measure("similarity", plan.loop_rows, plan.runs)
     sizes = [measure("size", interactions, plan.runs) for interactions in plan.sizes]
@@ -494,6 +554,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         "quick": plan != FULL,
         "plan": plan._asdict(),
         "editions": editions,
+        "encoders": compared,
         "speeds": speeds,
     }
     report |= {"similarity": neighbours, "sizes": sizes, "slopes": {name: slope(sizes, name) for name in COSTS}}
@@ -569,6 +630,10 @@ def markdown(report: dict) -> str:
         if edition["ratings"] > SLOW:
             lines.append(f"SVD++ and the neighbours of stars run on editions up to {SLOW:,} ratings.")
     lines += [
+        "## Encoders of the watch history",
+        f"Lesson 10's small model on the validation part of {EMBEDDED}; the interval is that of the difference from "
+        "recency, person by person.",
+        _encoder_table(report["encoders"]),
         "## Training and evaluation",
         f"{EMBEDDED}, split by time, vectors of {WIDTH}: lesson 08's in-batch softmax with logQ, lesson 10's history "
         "tower, and the recipe of TFRS's retrieval tutorial with its metric on while it trains, as published, and off.",
@@ -596,6 +661,15 @@ def _ratio_table(rows: list[dict]) -> str:
         cells.append([row["what"], f"{row['ratio']:.2f}" if row["ratio"] < 10 else f"{row['ratio']:,.0f}", interval])
     heading = ["", "ratio", "95 % interval"]
     return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "left"))
+
+
+def _encoder_table(rows: list[dict]) -> str:
+    cells = []
+    for row in rows:
+        interval = "–" if row["encoder"] == "recency" else f"{row['low']:+.3f} to {row['high']:+.3f}"
+        cells.append([row["encoder"], f"{row['ndcg_at_10']:.3f}", interval, f"{row['train_seconds']:.1f}"])
+    heading = ["encoder", "NDCG@10", "difference", "seconds to train"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "left", "right"))
 
 
 def _speed_table(rows: list[dict]) -> str:

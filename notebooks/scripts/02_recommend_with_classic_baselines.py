@@ -60,7 +60,7 @@ plt.style.use("recsys_utils.two_towers")
 # The course brings data, splits and metrics, and helpers that call Surprise and implicit.
 
 # %%
-from recsys_utils.baselines import bpr_factors, ease_scores, ials_factors, predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import bpr_factors, fit_ease, ials_factors, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.data import load_movielens, load_synthetic
 from recsys_utils.display import results_table
@@ -478,12 +478,12 @@ assert np.isclose(ease_weights(history, strength=1)[0, 1], 2 / (3 + 1)), "both /
 #
 # $$XB = X - \frac{\lambda A}{1 - \sum_u X_u \circ A_u},$$
 #
-# where the division is column by column. That is what the course's `ease_scores` computes, and it is the same model, to
+# where the division is column by column. That is what the course's `fit_ease` computes, and it is the same model, to
 # the last digits that floats have:
 
 # %%
 head = seen[:, np.argsort(-task.popularity)[:300]].astype(float)  # (n_users, 300) most popular
-assert np.allclose(ease_scores(head, 500), head @ ease_weights(head, 500)), "both forms should agree"
+assert np.allclose(fit_ease(head, 500).scores(head), head @ ease_weights(head, 500)), "both forms should agree"
 print(f"{task.seen.shape[1] ** 2 / task.seen.shape[0] ** 2:.0f} times fewer numbers to invert")
 
 # %% [markdown]
@@ -493,7 +493,7 @@ print(f"{task.seen.shape[1] ** 2 / task.seen.shape[0] ** 2:.0f} times fewer numb
 history = tuning.seen.astype(np.float32)
 validation = pd.Series(0.0, index=pd.Index(EASE_REGULARIZATION, name="λ"))
 for strength in EASE_REGULARIZATION:
-    validation[strength] = evaluate_ranking(ease_scores(history, strength), tuning).ndcg.mean()
+    validation[strength] = evaluate_ranking(fit_ease(history, strength).scores(history), tuning).ndcg.mean()
 results_table(validation.rename("NDCG@10 on the validation part").reset_index())
 
 # %% [markdown]
@@ -502,7 +502,8 @@ results_table(validation.rename("NDCG@10 on the validation part").reset_index())
 # %%
 strength = validation.idxmax()
 start = time.perf_counter()
-scores["EASE"] = ease_scores(seen, strength)  # (n_users, n_items)
+ease = fit_ease(seen, strength)
+scores["EASE"] = ease.scores(seen)  # (n_users, n_items)
 train_seconds["EASE"] = time.perf_counter() - start
 print(f"λ = {strength}")
 
@@ -724,9 +725,6 @@ assert by_user["SVD"] < by_user["most popular"], "by user, the most popular list
 # with the movies', and neighbours and EASE read a history.
 
 # %%
-kernel = seen @ seen.T + strength * np.eye(len(seen), dtype=np.float32)  # (n_users, n_users)
-a = np.linalg.solve(kernel, seen)  # (n_users, n_items), the A of EASE
-unexplained = 1 - (seen * a).sum(axis=0)  # (n_items,)
 scores_of_one = {
     "most popular": lambda row: scores["most popular"][0],
     "bias": lambda row: scores["bias"][0],
@@ -734,7 +732,7 @@ scores_of_one = {
     "item CF, watched": lambda row: (seen[row] @ unit.T) @ unit,
     "BPR": lambda row: bpr.users[row] @ bpr.items.T,
     "iALS": lambda row: ials.users[row] @ ials.items.T,
-    "EASE": lambda row: seen[row] - (seen[row] - (seen[row] @ seen.T) @ a) / unexplained,
+    "EASE": lambda row: ease.scores(seen[[row]])[0],
 }
 assert np.allclose(scores_of_one["EASE"](0), scores["EASE"][0], atol=1e-3), "one history should score the same"
 query_ms = {name: query_milliseconds(score, task) for name, score in scores_of_one.items()}
