@@ -92,3 +92,20 @@ def test_every_encoder_is_compared_with_recency(report):
     for encoder, row in rows.items():
         assert 0 <= row["ndcg_at_10"] <= 1 and row["low"] <= row["high"] and row["train_seconds"] > 0
         assert f"| {encoder} " in bench.markdown(report)
+
+
+def test_every_part_of_the_history_tower_is_taken_away(report):
+    first, *others = report["ablation"]
+    assert first["removed"] == "nothing" and first["lost"] == first["low"] == first["high"] == 0
+    parts = [
+        "recency",
+        "genres",
+        "logQ correction",
+        "own films left out of the negatives",
+        "two tables of film vectors",
+    ]
+    assert [row["removed"] for row in others] == parts
+    for row in others:
+        assert row["lost"] == pytest.approx(first["ndcg_at_10"] - row["ndcg_at_10"])
+        assert row["low"] <= row["lost"] <= row["high"]
+        assert f"| {row['removed']} " in bench.markdown(report)

@@ -313,8 +313,8 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
         model, curve = names["train_model"](log, names["RecencyTower"], names["DIM"], names["EPOCHS"])
         metrics = evaluate_ranking(names["score"](model, log), data.test_task)
         of_seeds.append(float(metrics.ndcg.mean()))
-    ends, film_vectors = names["ends_of"](log), model.candidates.table().numpy()
-    names.update(log=log, model=model, ends=ends, film_vectors=film_vectors)
+    ends, watched, offered = names["ends_of"](log), model.query_tower.films.table(), model.candidates.table().numpy()
+    names.update(log=log, model=model, ends=ends, watched=watched, offered=offered)
     board, seconds = Leaderboard("10"), float(curve["seconds"].sum())
     query_ms = query_milliseconds(names["score_for"], data.test_task)
     board.add("history tower", "two-tower", ranking=metrics, train_seconds=seconds, query_ms=query_ms)
@@ -360,51 +360,72 @@ def encoders(edition: str, users: int | None) -> dict:
 
 def sequence_towers(names: dict) -> dict[str, type]:
     """Define the encoders that are too slow for lesson 10."""
-    tf, pool, length = names["tf"], names["pool"], names["LENGTH"]
+    tf, length = names["tf"], names["LENGTH"]
 
-    class SequenceTower(names["RecencyTower"]):
-        def lay_out(self, batch, values):
-            where = tf.stack([batch["example"], length - 1 - batch["position"]], axis=1)  # the latest film last
-            shape = tf.concat([tf.shape(batch["person"])[:1], [length], tf.shape(values)[1:]], axis=0)
-            return tf.scatter_nd(where, values, tf.cast(shape, tf.int64))
+    def lay_out(batch, values):  # (n_entries, ...) to (batch, length, ...), the latest film last
+        where = tf.stack([batch["example"], length - 1 - batch["position"]], axis=1)
+        shape = tf.concat([tf.shape(batch["person"])[:1], [length], tf.shape(values)[1:]], axis=0)
+        return tf.scatter_nd(where, values, tf.cast(shape, tf.int64))
 
-        def call(self, batch):
-            vectors = self.films.table()  # (n_films, dim)
-            n_examples = tf.shape(batch["person"], tf.int64)[0]
-            return self.encode(batch, vectors, pool(batch, self.weigh(batch, vectors), vectors, n_examples))
-
-    class ConvolutionTower(SequenceTower):
-        """Three films in a row make a vector, which is pooled like a film's own and added."""
+    class ConvolutionTower(names["RecencyTower"]):
+        """Three films in a row make a vector, which is weighed like a film's own and added."""
 
         def __init__(self, films, n_people, dim):
             super().__init__(films, n_people, dim)
             self.convolution = tf.keras.layers.Conv1D(dim, 3, padding="same", activation="relu")
 
-        def encode(self, batch, vectors, query):
-            sequence = self.lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
-            weights = self.lay_out(batch, self.weigh(batch, vectors))  # (batch, length)
-            mixed = tf.einsum("bl,bld->bd", weights, self.convolution(sequence))
-            return query + mixed * tf.math.rsqrt(tf.reduce_sum(weights**2, axis=1, keepdims=True) + 1e-6)
+        def call(self, batch):
+            vectors = self.films.table()  # (n_films, dim)
+            sequence = lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
+            weights = lay_out(batch, self.weigh(batch, vectors))  # (batch, length)
+            total = tf.einsum("bl,bld->bd", weights, self.convolution(sequence))
+            return super().call(batch) + total * tf.math.rsqrt(tf.reduce_sum(weights**2, axis=1, keepdims=True) + 1e-6)
 
-    class GruTower(SequenceTower):
+    class GruTower(names["BagTower"]):
         """The last state of a GRU that reads the films in order."""
 
         def __init__(self, films, n_people, dim):
             super().__init__(films, n_people, dim)
             self.gru = tf.keras.layers.GRU(dim)
 
-        def encode(self, batch, vectors, query):
-            sequence = self.lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
-            here = self.lay_out(batch, tf.ones_like(batch["film"]))  # (batch, length)
-            return self.gru(sequence, mask=here > 0)
+        def call(self, batch):
+            sequence = lay_out(batch, tf.gather(self.films.table(), batch["film"]))  # (batch, length, dim)
+            present = lay_out(batch, tf.ones_like(batch["film"])) > 0  # (batch, length)
+            return self.gru(sequence, mask=present)
 
-    class RecencyAndGruTower(GruTower):
+    class RecencyAndGruTower(names["RecencyTower"]):
         """The recency-weighted query and the GRU's last state, added."""
 
-        def encode(self, batch, vectors, query):
-            return query + super().encode(batch, vectors, query)
+        def __init__(self, films, n_people, dim):
+            super().__init__(films, n_people, dim)
+            self.gru = GruTower(films, n_people, dim)
+
+        def call(self, batch):
+            return super().call(batch) + self.gru(batch)
 
     return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
+
+
+def ablation(edition: str, users: int | None, seeds: int) -> dict:
+    """Take lesson 10's small model apart, trained as long as the large one; all figures are on the validation part."""
+    data = load_edition(edition, users)
+    names = history_lesson(data)
+    log = names["make_log"](data.validation.train)
+    variants = {"nothing": (names["RecencyTower"], {}), "recency": (names["BagTower"], {})}
+    variants |= {name: (names["RecencyTower"], parts) for name, parts in names["REMOVALS"].items()}
+    rows, ndcg = [], {}
+    for removed, (tower, parts) in variants.items():
+        of_seeds = []  # each (n_users,)
+        for seed in range(1, seeds + 1):
+            names["SEED"] = seed
+            model, _ = names["train_model"](log, tower, epochs=names["EPOCHS"], **parts)
+            of_seeds.append(evaluate_ranking(names["score"](model, log), data.validation_task).ndcg)
+        ndcg[removed] = np.mean(of_seeds, axis=0)
+        lost = ndcg["nothing"] - ndcg[removed]
+        low, high = bootstrap_interval(lost)
+        row = {"removed": removed, "ndcg_at_10": float(ndcg[removed].mean()), "lost": float(lost.mean())}
+        rows.append(row | {"low": low, "high": high})
+    return {"ablation": rows}
 
 
 def describe_films(items: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -546,6 +567,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
             by_user = {model: metrics for part in parts for model, metrics in part["by_user"].items()}
             speeds = [part["speed"] for part in parts if "speed" in part]
     compared = measure("encoders", EMBEDDED, plan.users)["encoders"]
+    removals = measure("ablation", EMBEDDED, plan.users, plan.seeds)["ablation"]
     speeds += measure("tutorial", plan.users, plan.runs)["speeds"]
     neighbours = measure("similarity", plan.loop_rows, plan.runs)
     sizes = [measure("size", interactions, plan.runs) for interactions in plan.sizes]
@@ -555,6 +577,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         "plan": plan._asdict(),
         "editions": editions,
         "encoders": compared,
+        "ablation": removals,
         "speeds": speeds,
     }
     report |= {"similarity": neighbours, "sizes": sizes, "slopes": {name: slope(sizes, name) for name in COSTS}}
@@ -634,6 +657,10 @@ def markdown(report: dict) -> str:
         f"Lesson 10's small model on the validation part of {EMBEDDED}; the interval is that of the difference from "
         "recency, person by person.",
         _encoder_table(report["encoders"]),
+        "## Parts of the history tower",
+        f"The same model, trained as long as the large one, with one thing removed; {EMBEDDED}, validation part, "
+        f"{'one seed' if plan['seeds'] == 1 else 'each person a mean of {} seeds'.format(plan['seeds'])}.",
+        _ablation_table(report["ablation"]),
         "## Training and evaluation",
         f"{EMBEDDED}, split by time, vectors of {WIDTH}: lesson 08's in-batch softmax with logQ, lesson 10's history "
         "tower, and the recipe of TFRS's retrieval tutorial with its metric on while it trains, as published, and off.",
@@ -670,6 +697,19 @@ def _encoder_table(rows: list[dict]) -> str:
         cells.append([row["encoder"], f"{row['ndcg_at_10']:.3f}", interval, f"{row['train_seconds']:.1f}"])
     heading = ["encoder", "NDCG@10", "difference", "seconds to train"]
     return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "left", "right"))
+
+
+def _ablation_table(rows: list[dict]) -> str:
+    cells = []
+    for row in rows:
+        lost = (
+            ["–", "–"]
+            if row["removed"] == "nothing"
+            else [f"{row['lost']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}"]
+        )
+        cells.append([row["removed"], f"{row['ndcg_at_10']:.3f}", *lost])
+    heading = ["removed", "NDCG@10", "lost", "95 % interval"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "right", "left"))
 
 
 def _speed_table(rows: list[dict]) -> str:

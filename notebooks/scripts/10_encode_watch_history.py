@@ -338,12 +338,12 @@ class HistoryModel(tfrs.Model):
         super().__init__()
         count = np.bincount(log.film, minlength=n_films)  # (n_films,) training events
         self.share = tf.constant(count / len(log.film) if logq else np.ones(n_films), tf.float32)
-        seen = np.zeros((n_films, log.person[-1] + 1), dtype=bool)
-        seen[log.film, log.person] = own_films_out
-        self.seen = tf.constant(seen)
+        not_own = np.ones((n_films, log.person[-1] + 1), dtype=bool)
+        not_own[log.film, log.person] = not own_films_out
+        self.not_own = tf.constant(not_own)
         self.candidates = FilmVectors(count > 0, dim, SEED, genres)
         films = self.candidates if one_table else FilmVectors(count > 0, dim, SEED + 1, genres)
-        self.query_tower = tower(films, seen.shape[1], dim)
+        self.query_tower = tower(films, not_own.shape[1], dim)
         self.batch_loss = tf.keras.metrics.Mean("batch_loss")
         # with own films out, accidental hits are out already
         self.task = tfrs.tasks.Retrieval(remove_accidental_hits=not own_films_out, loss_metrics=[self.batch_loss])
@@ -351,8 +351,8 @@ class HistoryModel(tfrs.Model):
     def compute_loss(self, batch, training=False):
         film = batch["target"]
         queries, candidates = self.query_tower(batch), self.candidates(film)  # (batch, dim) both
-        own = tf.gather(tf.transpose(tf.gather(self.seen, film)), batch["person"])  # (batch, batch)
-        mask = ~own | tf.eye(tf.size(film), dtype=tf.bool)
+        not_own = tf.gather(tf.transpose(tf.gather(self.not_own, film)), batch["person"])  # (batch, batch)
+        mask = tf.linalg.set_diag(not_own, tf.ones_like(film, tf.bool))  # the target counts
         share = tf.gather(self.share, film)  # (batch,); a share of 1 corrects nothing
         penalty = NORM_PENALTY * (tf.reduce_sum(queries**2) + tf.reduce_sum(candidates**2))
         return penalty + self.task(
@@ -493,14 +493,14 @@ assert ndcg["EASE, recent first"].mean() > 1.05 * ndcg["EASE"].mean(), "recency 
 # Take the recency tower apart: remove one thing at a time, train it again, and bootstrap what each person lost.
 
 # %%
-removals = {
+REMOVALS = {
     "genres": {"genres": False},
     "logQ correction": {"logq": False},
     "own films left out of the negatives": {"own_films_out": False},
     "two tables of film vectors": {"one_table": True},
 }
 without = {"recency": ladder["bag of history"]}
-for name, parts in removals.items():
+for name, parts in REMOVALS.items():
     model, _ = train_model(log, RecencyTower, **parts)
     without[name] = evaluate_ranking(score(model, log), validation_task)
 
@@ -776,16 +776,17 @@ print("more than 8 times as many examples a second in training, more than 20 tim
 # **Longer histories.** The tower is linear in the films of the history. With thousands of events, keep the last ones
 # and a few sums over the rest.
 #
-# When somebody asks, the film vectors are at hand, and the query tower reads one history:
+# When somebody asks, both tables of film vectors are at hand, and only one history has to be read:
 
 # %%
-film_vectors, ends = model.candidates.table().numpy(), ends_of(log)  # (n_films, dim), (n_people,)
+watched, offered = model.query_tower.films.table(), model.candidates.table().numpy()  # (n_films, dim) both
+ends = ends_of(log)  # (n_people,)
 
 
 def score_for(row):
     history, _ = read_history(log, ends[[row]])
-    query = model.query_tower(history | {"person": np.array([row])})  # (1, dim)
-    return film_vectors @ query.numpy()[0]  # (n_films,)
+    query = pool(history, model.query_tower.weigh(history, watched), watched, 1)  # (1, dim)
+    return offered @ query.numpy()[0]  # (n_films,)
 
 
 assert np.allclose(score_for(0), tower_scores[0], atol=1e-4), "one person should get the scores of the whole matrix"
