@@ -44,7 +44,8 @@ from recsys_utils.similarity import nearest_neighbours
 
 EMBEDDED = "2016-10"
 PUBLISHED, METRICS_OFF = "TFRS tutorial, FactorizedTopK on", "TFRS tutorial, FactorizedTopK off"
-WIDTH = 64  # of the vectors when speeds are compared
+WIDTHS = (64, 256)  # of the vectors when speeds are compared: those of lessons 08 and 10
+METRICS_ROWS = 3 * 8192  # that the recipe trains on with its metric on: three batches, of several seconds each
 SLOW = 200_000  # ratings; the slow rating models run on editions up to this size
 RETRIEVAL = ("08", "10")  # lessons whose two-towers rank
 COSTS = ("seconds", "cpu_seconds", "peak_mb")  # of an epoch
@@ -289,16 +290,17 @@ def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
         board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
     result = _answer(board, rankings)
     if runs:
-        names["DIM"] = WIDTH
         batches = names["read_batches"](data.test.train)
         towers = new_model(names, data.test.train[ITEM_ID])
         towers.fit(batches, verbose=0)  # traces
         examples = len(data.test.train) // names["BATCH"] * names["BATCH"]
-        result["speed"] = {
+        speed = {
             "pipeline": "lesson 08",
+            "width": names["DIM"],
             "examples_per_second": examples / median_seconds(lambda: towers.fit(batches, verbose=0), runs),
             "evaluate_seconds": median_seconds(lambda: evaluate_ranking(names["score"](towers), data.test_task), runs),
         }
+        result["speeds"] = [speed]
     return result
 
 
@@ -320,16 +322,19 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
     board.add("history tower", "two-tower", ranking=metrics, train_seconds=seconds, query_ms=query_ms)
     board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
     result = _answer(board, {"history tower": metrics})
-    if runs:
-        model, curve = names["train_model"](log, names["RecencyTower"], WIDTH, runs + 1)
-        examples = (len(log.film) - len(ends)) // names["BATCH"] * names["BATCH"]
-        result["speed"] = {
+    result["speeds"] = []
+    examples = (len(log.film) - len(ends)) // names["BATCH"] * names["BATCH"]
+    for width in WIDTHS if runs else ():
+        model, curve = names["train_model"](log, names["RecencyTower"], width, runs + 1)
+        speed = {
             "pipeline": "lesson 10",
+            "width": width,
             "examples_per_second": examples / float(curve["seconds"][1:].median()),  # the first epoch traces
             "evaluate_seconds": median_seconds(
-                lambda: evaluate_ranking(names["score"](model, log), data.test_task), runs
+                lambda model=model: evaluate_ranking(names["score"](model, log), data.test_task), runs
             ),
         }
+        result["speeds"].append(speed)
     return result
 
 
@@ -406,8 +411,8 @@ def sequence_towers(names: dict) -> dict[str, type]:
     return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
 
 
-def ablation(edition: str, users: int | None, seeds: int) -> dict:
-    """Take lesson 10's small model apart, trained as long as the large one; all figures are on the validation part."""
+def ablation(edition: str, users: int | None) -> dict:
+    """Take lesson 10's model apart, at the size that it is kept; all figures are on the validation part."""
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
@@ -415,13 +420,9 @@ def ablation(edition: str, users: int | None, seeds: int) -> dict:
     variants |= {name: (names["RecencyTower"], parts) for name, parts in names["REMOVALS"].items()}
     rows, ndcg = [], {}
     for removed, (tower, parts) in variants.items():
-        of_seeds = []  # each (n_users,)
-        for seed in range(1, seeds + 1):
-            names["SEED"] = seed
-            model, _ = names["train_model"](log, tower, epochs=names["EPOCHS"], **parts)
-            of_seeds.append(evaluate_ranking(names["score"](model, log), data.validation_task).ndcg)
-        ndcg[removed] = np.mean(of_seeds, axis=0)
-        lost = ndcg["nothing"] - ndcg[removed]
+        model, _ = names["train_model"](log, tower, names["DIM"], names["EPOCHS"], **parts)
+        ndcg[removed] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
+        lost = ndcg["nothing"] - ndcg[removed]  # (n_users,)
         low, high = bootstrap_interval(lost)
         row = {"removed": removed, "ndcg_at_10": float(ndcg[removed].mean()), "lost": float(lost.mean())}
         rows.append(row | {"low": low, "high": high})
@@ -447,7 +448,7 @@ def new_model(names: dict, item_ids: pd.Series) -> object:
 # --- the recipe of TFRS's retrieval tutorial --------------------------------------------------------------------------
 
 
-def tutorial(users: int | None, runs: int) -> dict:
+def tutorial(width: int, users: int | None, runs: int) -> dict:
     """Time TFRS's first recipe: ids alone, rows shuffled one by one, batches of 8192, top-k metrics while it trains."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tensorflow as tf
@@ -460,13 +461,13 @@ def tutorial(users: int | None, runs: int) -> dict:
         )
         for part in data.test
     )
-    cached_train = train.shuffle(100_000).batch(8192).cache()
+    shuffled = train.shuffle(100_000)
     cached_test = test.batch(4096).cache()
 
     def make_tower(ids):
         vocabulary = np.unique(ids).astype(str)
         index = tf.keras.layers.StringLookup(vocabulary=vocabulary, mask_token=None)
-        return tf.keras.Sequential([index, tf.keras.layers.Embedding(len(vocabulary) + 1, WIDTH)])
+        return tf.keras.Sequential([index, tf.keras.layers.Embedding(len(vocabulary) + 1, width)])
 
     class Recipe(tfrs.Model):
         def __init__(self, metrics_while_training):
@@ -483,12 +484,14 @@ def tutorial(users: int | None, runs: int) -> dict:
 
     speeds = []
     for name, metrics_while_training in ((PUBLISHED, True), (METRICS_OFF, False)):
+        examples = min(METRICS_ROWS, len(data.test.train)) if metrics_while_training else len(data.test.train)
+        cached_train = shuffled.take(examples).batch(8192).cache()
         model = Recipe(metrics_while_training)
         model.compile(optimizer=tf.keras.optimizers.Adagrad(0.1))
         model.fit(train.take(64).batch(64), verbose=0)  # traces
         seconds = median_seconds(partial(model.fit, cached_train, verbose=0), runs)
-        examples_per_second = len(data.test.train) / seconds
-        speeds.append({"pipeline": name, "examples_per_second": examples_per_second, "evaluate_seconds": None})
+        speed = {"pipeline": name, "width": width, "examples_per_second": examples / seconds}
+        speeds.append(speed | {"evaluate_seconds": None})
     model.evaluate(test.take(64).batch(64), verbose=0)  # traces
     speeds[0]["evaluate_seconds"] = median_seconds(partial(model.evaluate, cached_test, verbose=0), runs)
     return {"speeds": speeds}
@@ -565,10 +568,11 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         editions[-1]["rows"] = [row for part in parts for row in part["rows"]]
         if here:
             by_user = {model: metrics for part in parts for model, metrics in part["by_user"].items()}
-            speeds = [part["speed"] for part in parts if "speed" in part]
+            speeds = [speed for part in parts for speed in part.get("speeds", [])]
     compared = measure("encoders", EMBEDDED, plan.users)["encoders"]
-    removals = measure("ablation", EMBEDDED, plan.users, plan.seeds)["ablation"]
-    speeds += measure("tutorial", plan.users, plan.runs)["speeds"]
+    removals = measure("ablation", EMBEDDED, plan.users)["ablation"]
+    for width in WIDTHS:
+        speeds += measure("tutorial", width, plan.users, plan.runs)["speeds"]
     neighbours = measure("similarity", plan.loop_rows, plan.runs)
     sizes = [measure("size", interactions, plan.runs) for interactions in plan.sizes]
     report = {
@@ -608,13 +612,14 @@ def ratios(report: dict, by_user: dict[str, dict]) -> list[dict]:
         name = {"ndcg": "NDCG@10", "recall": "Recall@10"}[metric]
         bounds = (1 + bound / theirs.mean() for bound in bootstrap_interval(ours - theirs))
         compared.append(ratio(f"{name}: {best} / {other}", ours.mean() / theirs.mean(), *bounds))
-    speed = {row["pipeline"]: row for row in report["speeds"]}
-    for lesson in (name for name in speed if name.startswith("lesson")):
+    speed = {(row["pipeline"], row["width"]): row for row in report["speeds"]}
+    for lesson, width in (key for key in speed if key[0].startswith("lesson")):
+        ours, at = speed[lesson, width], f"vectors of {width}"
         for other in (PUBLISHED, METRICS_OFF):
-            value = speed[lesson]["examples_per_second"] / speed[other]["examples_per_second"]
-            compared.append(ratio(f"training examples a second: {lesson} / {other}", value))
-        value = speed[PUBLISHED]["evaluate_seconds"] / speed[lesson]["evaluate_seconds"]
-        compared.append(ratio(f"speed of evaluation: {lesson} / TFRS tutorial", value))
+            value = ours["examples_per_second"] / speed[other, width]["examples_per_second"]
+            compared.append(ratio(f"training examples a second, {at}: {lesson} / {other}", value))
+        value = speed[PUBLISHED, width]["evaluate_seconds"] / ours["evaluate_seconds"]
+        compared.append(ratio(f"speed of evaluation, {at}: {lesson} / TFRS tutorial", value))
     near = report["similarity"]
     value = near["loop_seconds_extrapolated"] / near["blocks_seconds"]
     compared.append(ratio("speed of all-pairs similarity: blocks / double loop (extrapolated)", value))
@@ -637,7 +642,7 @@ def markdown(report: dict) -> str:
             f"**A quick look**: the first {plan['users']} users of each edition, {runs}, smaller sizes. Its figures "
             "are not those of the full run."
         )
-    lines += ["## Ratios", _ratio_table(report["ratios"]), "## Quality"]
+    lines += ["## Ratios", ratio_table(report["ratios"]), "## Quality"]
     for edition in report["editions"]:
         if edition["missing"]:
             lines.append(f"**{edition['edition']}**: not measured. {edition['missing']}")
@@ -658,12 +663,12 @@ def markdown(report: dict) -> str:
         "recency, person by person.",
         _encoder_table(report["encoders"]),
         "## Parts of the history tower",
-        f"The same model, trained as long as the large one, with one thing removed; {EMBEDDED}, validation part, "
-        f"{'one seed' if plan['seeds'] == 1 else 'each person a mean of {} seeds'.format(plan['seeds'])}.",
+        f"The model that lesson 10 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one seed.",
         _ablation_table(report["ablation"]),
         "## Training and evaluation",
-        f"{EMBEDDED}, split by time, vectors of {WIDTH}: lesson 08's in-batch softmax with logQ, lesson 10's history "
-        "tower, and the recipe of TFRS's retrieval tutorial with its metric on while it trains, as published, and off.",
+        f"{EMBEDDED}, split by time: lesson 08's in-batch softmax with logQ, lesson 10's history tower, and the recipe "
+        "of TFRS's retrieval tutorial with its metric on while it trains, as published (timed on "
+        f"{METRICS_ROWS:,} rows), and off.",
         _speed_table(report["speeds"]),
     ]
     near = report["similarity"]
@@ -681,7 +686,7 @@ def markdown(report: dict) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _ratio_table(rows: list[dict]) -> str:
+def ratio_table(rows: list[dict]) -> str:
     cells = []
     for row in rows:
         interval = "" if row["low"] is None else f"{row['low']:.2f} to {row['high']:.2f}"
@@ -714,11 +719,11 @@ def _ablation_table(rows: list[dict]) -> str:
 
 def _speed_table(rows: list[dict]) -> str:
     cells = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["width"]):
         evaluation = "–" if row["evaluate_seconds"] is None else f"{row['evaluate_seconds']:.2f}"
-        cells.append([row["pipeline"], f"{row['examples_per_second']:,.0f}", evaluation])
-    heading = ["pipeline", "training examples a second", "seconds to evaluate"]
-    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "right"))
+        cells.append([row["pipeline"], row["width"], f"{row['examples_per_second']:,.0f}", evaluation])
+    heading = ["pipeline", "vectors of", "training examples a second", "seconds to evaluate"]
+    return tabulate(cells, heading, "github", disable_numparse=True, colalign=("left", "right", "right", "right"))
 
 
 def _size_table(rows: list[dict]) -> str:

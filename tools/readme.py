@@ -1,4 +1,4 @@
-"""Carry the last `make run` into README.md: the lesson table, the leaderboard and its two pictures."""
+"""Carry the last `make run` and `make bench` into README.md: two tables, two pictures, and what was how much faster."""
 
 import itertools
 import json
@@ -8,10 +8,11 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 from badges import repository
+from bench import ratio_table
 from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, number
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
-from run import leaderboard_table
+from run import full_benchmark, leaderboard_table
 from tabulate import tabulate
 
 PICTURE = NOTEBOOKS / "images" / "leaderboard.png"
@@ -122,6 +123,10 @@ def main() -> None:
     text = readme.read_text(encoding="utf-8")
     text = replace_block(text, "lessons", lesson_table(report["lessons"]))
     text = replace_block(text, "leaderboard", f"{leaderboard_table(report['leaderboard'], 'github')}\n\n{source}")
+    benchmark = full_benchmark()
+    if benchmark:
+        source = f"`make bench` on {benchmark['machine']['date']}, {benchmark['machine']['cores']} cores."
+        text = replace_block(text, "benchmark", f"{ratio_table(benchmark['ratios'])}\n\n{source}")
     draw(report["leaderboard"])
     draw_cost(report["leaderboard"])
     readme.write_text(text, encoding="utf-8")

@@ -97,13 +97,18 @@ def leaderboard_table(rows: list[dict], style: str) -> str:
     return tabulate(cells, heading, style, disable_numparse=True, colalign=align) if cells else "(no rows)"
 
 
-def rows_of_benchmark(known: set[str]) -> list[dict]:
-    """Take the baselines that no lesson has from the last full `make bench`, if there was one."""
+def full_benchmark() -> dict | None:
+    """Read what the last full `make bench` measured, if there was one."""
     path = BUILD / "bench.json"
     benchmark = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"quick": True}
-    if benchmark["quick"]:
-        return []
-    return [row for row in benchmark["editions"][0]["rows"] if row["kind"] == "baseline" and row["model"] not in known]
+    return None if benchmark["quick"] else benchmark
+
+
+def rows_of_benchmark(known: set[str]) -> list[dict]:
+    """Take the baselines that no lesson has from the last full `make bench`."""
+    benchmark = full_benchmark()
+    rows = benchmark["editions"][0]["rows"] if benchmark else []
+    return [row for row in rows if row["kind"] == "baseline" and row["model"] not in known]
 
 
 def write_index(report: dict) -> None:
