@@ -26,7 +26,7 @@ lab: setup ## open JupyterLab on the first lesson
 notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write their outputs
 	@$(VENV) tools/notebooks.py $(LESSON)
 
-bench: setup ## measure quality, speed and cost into build/bench.md (or QUICK=1: a first look in 2 minutes)
+bench: setup ## measure quality, speed and cost into build/bench.md in 20 minutes (or QUICK=1: a first look in 2)
 	@$(VENV) tools/bench.py $(QUICK)
 
 lint: setup ## check package, tools, scripts and tests with ruff

@@ -8,8 +8,8 @@ import sys
 import badges
 import lessons
 import nbformat
+import pictures
 import pytest
-import readme
 import run
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -134,9 +134,8 @@ def test_labels_of_the_cost_picture_do_not_cover_each_other(monkeypatch):
         }
         for place in range(5)
     ]
-    readme.draw_cost([*rows, {**rows[0], "model": "only rates", "ndcg_at_10": None}])
+    pictures.draw_cost([*rows, {**rows[0], "model": "only rates", "ndcg_at_10": None}], "cost.png")
     boxes = {label.get_text(): Text.get_window_extent(label) for label in drawn[0].axes[0].texts}
-    readme.plt.close("all")
     assert set(boxes) == {row["model"] for row in rows}
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes.values(), 2))
 

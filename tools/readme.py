@@ -1,22 +1,17 @@
 """Carry the last `make run` and `make bench` into README.md: two tables, two pictures, and what was how much faster."""
 
-import itertools
 import json
 import re
 import sys
 
-import matplotlib.pyplot as plt
-import numpy as np
 from badges import repository
 from bench import ratio_table
 from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, number
-from matplotlib.text import Annotation, Text
-from matplotlib.transforms import Bbox
+from pictures import draw_cost, draw_leaderboard
 from run import full_benchmark, leaderboard_table
 from tabulate import tabulate
 
-PICTURE = NOTEBOOKS / "images" / "leaderboard.png"
-COST_PICTURE = NOTEBOOKS / "images" / "cost.png"
+IMAGES = NOTEBOOKS / "images"
 
 
 def lesson_table(lessons: list[dict]) -> str:
@@ -32,73 +27,6 @@ def lesson_table(lessons: list[dict]) -> str:
         )
     heading = ["#", "lesson", "minutes", "peak GB", "open in", ""]
     return tabulate(rows, heading, "github", disable_numparse=True)
-
-
-def draw(rows: list[dict]) -> None:
-    """Draw NDCG@10 with its interval, best on top, baselines and two-tower models in two colours."""
-    ranked = sorted((row for row in rows if row["ndcg_at_10"] is not None), key=lambda row: row["ndcg_at_10"])
-    plt.style.use("recsys_utils.two_towers")
-    figure, axes = plt.subplots(figsize=(7.2, 0.6 + 0.36 * len(ranked)))
-    for kind, colour in (("baseline", "C0"), ("two-tower", "C1")):
-        chosen = [(place, row) for place, row in enumerate(ranked) if row["kind"] == kind]
-        places = [place for place, _ in chosen]
-        figures = [row["ndcg_at_10"] for _, row in chosen]
-        below = [row["ndcg_at_10"] - row["ndcg_at_10_low"] for _, row in chosen]
-        above = [row["ndcg_at_10_high"] - row["ndcg_at_10"] for _, row in chosen]
-        axes.errorbar(figures, places, xerr=[below, above], fmt="o", color=colour, capsize=3, label=kind)
-    axes.set_yticks(range(len(ranked)), [row["model"] for row in ranked])
-    axes.set(
-        xlabel="NDCG@10, mean over users with 95 % interval", title="Every model on one protocol, MovieLens 2016-10"
-    )
-    axes.set_xlim(left=0)
-    axes.legend(loc="lower right")
-    figure.savefig(PICTURE, metadata={"Software": None})
-
-
-def draw_cost(rows: list[dict]) -> None:
-    """Draw NDCG@10 with its interval against the seconds of training, each point with its name."""
-    rows = [row for row in rows if row["ndcg_at_10"] is not None and row["train_seconds"] is not None]
-    rows.sort(key=lambda row: -row["ndcg_at_10"])
-    seconds = [max(row["train_seconds"], 0.01) for row in rows]
-    plt.style.use("recsys_utils.two_towers")
-    figure, axes = plt.subplots(figsize=(7.2, 5.4))
-    for kind, colour in (("baseline", "C0"), ("two-tower", "C1")):
-        chosen = [place for place, row in enumerate(rows) if row["kind"] == kind]
-        middle = np.array([rows[place]["ndcg_at_10"] for place in chosen])
-        bounds = np.array([(rows[place]["ndcg_at_10_low"], rows[place]["ndcg_at_10_high"]) for place in chosen])
-        reach = np.abs(bounds.reshape(-1, 2) - middle[:, None]).T  # (2, n_chosen)
-        x = [seconds[place] for place in chosen]
-        axes.errorbar(x, middle, yerr=reach, fmt="o", color=colour, elinewidth=1, alpha=0.8, label=kind)
-    axes.set(xscale="log", xlabel="seconds to train, logarithmic", ylabel="NDCG@10, mean over users with 95 % interval")
-    axes.set(title="What ranking costs, MovieLens 2016-10", ylim=(0, None))
-    axes.margins(x=0.2)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="upper left")
-    figure.canvas.draw()
-    taken = [axes.get_legend().get_window_extent()]
-    for x, row in zip(seconds, rows, strict=True):
-        low, high = axes.transData.transform([(x, row["ndcg_at_10_low"]), (x, row["ndcg_at_10_high"])])
-        taken.append(Bbox([low - 4, high + 4]))
-    for x, row in zip(seconds, rows, strict=True):
-        line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkB": 4}
-        label = axes.annotate(
-            row["model"], (x, row["ndcg_at_10"]), (0, 0), textcoords="offset points", fontsize=8.5, arrowprops=line
-        )
-        label.set_color({"baseline": "C0", "two-tower": "C1"}[row["kind"]])
-        _put_where_it_is_free(label, taken, axes.bbox)
-    figure.savefig(COST_PICTURE, metadata={"Software": None})
-
-
-def _put_where_it_is_free(label: Annotation, taken: list[Bbox], inside: Bbox) -> None:
-    """Move a label to the nearest place beside its point that covers no other, and note it as taken."""
-    heights = sorted(range(-90, 91, 9), key=abs)
-    for up, right in itertools.product(heights, (8, -8)):  # points
-        label.set(position=(right, up), ha="left" if right > 0 else "right", va="center")
-        label.update_positions(label.figure.canvas.get_renderer())
-        box = Text.get_window_extent(label)  # without the line to its point
-        if box.x0 >= inside.x0 and box.x1 <= inside.x1 and not any(box.overlaps(other) for other in taken):
-            break
-    taken.append(box)
 
 
 def replace_block(text: str, name: str, block: str) -> str:
@@ -127,8 +55,8 @@ def main() -> None:
     if benchmark:
         source = f"`make bench` on {benchmark['machine']['date']}, {benchmark['machine']['cores']} cores."
         text = replace_block(text, "benchmark", f"{ratio_table(benchmark['ratios'])}\n\n{source}")
-    draw(report["leaderboard"])
-    draw_cost(report["leaderboard"])
+    draw_leaderboard(report["leaderboard"], IMAGES / "leaderboard.png")
+    draw_cost(report["leaderboard"], IMAGES / "cost.png")
     readme.write_text(text, encoding="utf-8")
 
 

@@ -11,10 +11,13 @@ import nbformat
 import psutil
 from lessons import BUILD, NOTEBOOKS, Lesson, find_lessons, number, progress_bar, render
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from pictures import draw_cost, draw_leaderboard
 from tabulate import tabulate
 from tqdm import tqdm
 
 LEADERBOARD = BUILD / "leaderboard"
+PICTURES = """<p><img src="leaderboard.png" alt="NDCG@10 with its 95 % interval, one line for each model, best on top">
+<img src="cost.png" alt="NDCG@10 with its 95 % interval against the seconds of training, one point for each model"></p>"""
 
 
 def run_lesson(lesson: Lesson, progress: tqdm) -> str | None:
@@ -112,7 +115,12 @@ def rows_of_benchmark(known: set[str]) -> list[dict]:
 
 
 def write_index(report: dict) -> None:
-    """Write build/index.html: a link to each rendered lesson, what it cost, and the leaderboard."""
+    """Write build/index.html: a link to each rendered lesson, what it cost, and the leaderboard with its pictures."""
+    pictures = ""
+    if any(row["ndcg_at_10"] is not None for row in report["leaderboard"]):
+        draw_leaderboard(report["leaderboard"], BUILD / "leaderboard.png")
+        draw_cost(report["leaderboard"], BUILD / "cost.png")
+        pictures = PICTURES
     links = "\n".join(
         f'<li><a href="{row["file"]}.html">{row["lesson"]} · {html.escape(row["title"])}</a>'
         f"{'' if row['ok'] else ' <strong>failed</strong>'}</li>"
@@ -127,6 +135,7 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem aut
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; }}
 ul {{ padding-left: 1.2rem; }}
+img {{ max-width: 100%; }}
 </style></head><body>
 <h1>Two Towers</h1>
 <ul>{links}</ul>
@@ -134,6 +143,7 @@ ul {{ padding-left: 1.2rem; }}
 <p>MovieLens 2016-10. RMSE in stars on both splits; ranking on the split by time, over the whole catalogue, seen items
 excluded. Rows without a lesson's number come from <code>make bench</code>.</p>
 {leaderboard_table(report["leaderboard"], "html")}
+{pictures}
 <h2>Cost of each lesson</h2>
 {costs_table(report["lessons"], "html")}
 <p>{html.escape(machine)}.</p>
