@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 LEADERBOARD = BUILD / "leaderboard"
 PICTURES = """<p><img src="leaderboard.png" alt="NDCG@10 with its 95 % interval, one line for each model, best on top">
-<img src="cost.png" alt="NDCG@10 with its 95 % interval against the seconds of training, one point for each model"></p>"""
+<img src="cost.png" alt="NDCG@10 with its 95 % interval against the seconds of training, a point for each model"></p>"""
 
 
 def run_lesson(lesson: Lesson, progress: tqdm) -> str | None:
