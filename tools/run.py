@@ -131,9 +131,10 @@ def write_index(report: dict) -> None:
 <html lang="en"><head><meta charset="utf-8"><title>Two Towers</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; }}
+td {{ white-space: nowrap; }}
 ul {{ padding-left: 1.2rem; }}
 img {{ max-width: 100%; }}
 </style></head><body>

@@ -481,8 +481,8 @@ assert curves["recency"]["ndcg"].iloc[-1] > ladder["EASE, recent first"].ndcg.me
 #
 # Three more encoders are too slow for this page. `make bench` trained them like those above (22 November 2026, two
 # cores, validation part): a GRU alone reached an NDCG@10 of 0.130, beyond doubt less than the 0.155 of recency. Added
-# to the recency-weighted query, a convolution over three films came to 0.150 and the GRU to 0.157, which both may be
-# luck, for two and five times the seconds.
+# to the recency-weighted query, a convolution over three films came to 0.150 and the GRU to 0.157. Both differences may
+# be luck, and they took more than twice and more than five times the seconds.
 
 # %%
 ndcg = {name: result.ndcg for name, result in ladder.items()}  # each (n_people,)
