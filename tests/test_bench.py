@@ -8,7 +8,7 @@ import bench
 import numpy as np
 import pytest
 
-TINY = bench.Plan(runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096))
+TINY = bench.Plan(runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), thorough=True)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,8 @@ def test_every_encoder_is_compared_with_recency(report):
     for encoder, row in rows.items():
         assert 0 <= row["ndcg_at_10"] <= 1 and row["low"] <= row["high"] and row["train_seconds"] > 0
         assert f"| {encoder} " in bench.markdown(report)
+    first_look = report | {"plan": report["plan"] | {"thorough": bench.QUICK.thorough}}
+    assert "## Encoders" in bench.markdown(report) and "## Encoders" not in bench.markdown(first_look)
 
 
 def test_every_part_of_the_history_tower_is_taken_away(report):

@@ -59,10 +59,11 @@ class Plan(NamedTuple):
     users: int | None  # the first so many of each edition; None for all
     loop_rows: int  # of the double loop
     sizes: tuple[int, ...]  # interactions
+    thorough: bool  # also other encoders, the parts of the history tower, and the recipe at that tower's width
 
 
-FULL = Plan(runs=3, seeds=3, users=None, loop_rows=200, sizes=(100_000, 1_000_000, 10_000_000))
-QUICK = Plan(runs=1, seeds=1, users=100, loop_rows=50, sizes=(20_000, 60_000, 200_000))
+FULL = Plan(runs=3, seeds=3, users=None, loop_rows=200, sizes=(100_000, 1_000_000, 10_000_000), thorough=True)
+QUICK = Plan(runs=1, seeds=1, users=60, loop_rows=50, sizes=(20_000, 200_000), thorough=False)
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
@@ -569,9 +570,10 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         if here:
             by_user = {model: metrics for part in parts for model, metrics in part["by_user"].items()}
             speeds = [speed for part in parts for speed in part.get("speeds", [])]
-    compared = measure("encoders", EMBEDDED, plan.users)["encoders"]
-    removals = measure("ablation", EMBEDDED, plan.users)["ablation"]
-    for width in WIDTHS:
+    apart = {}
+    if plan.thorough:
+        apart = measure("encoders", EMBEDDED, plan.users) | measure("ablation", EMBEDDED, plan.users)
+    for width in WIDTHS if plan.thorough else WIDTHS[:1]:
         speeds += measure("tutorial", width, plan.users, plan.runs)["speeds"]
     neighbours = measure("similarity", plan.loop_rows, plan.runs)
     sizes = [measure("size", interactions, plan.runs) for interactions in plan.sizes]
@@ -580,8 +582,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         "quick": plan != FULL,
         "plan": plan._asdict(),
         "editions": editions,
-        "encoders": compared,
-        "ablation": removals,
+        **apart,
         "speeds": speeds,
     }
     report |= {"similarity": neighbours, "sizes": sizes, "slopes": {name: slope(sizes, name) for name in COSTS}}
@@ -613,7 +614,7 @@ def ratios(report: dict, by_user: dict[str, dict]) -> list[dict]:
         bounds = (1 + bound / theirs.mean() for bound in bootstrap_interval(ours - theirs))
         compared.append(ratio(f"{name}: {best} / {other}", ours.mean() / theirs.mean(), *bounds))
     speed = {(row["pipeline"], row["width"]): row for row in report["speeds"]}
-    for lesson, width in (key for key in speed if key[0].startswith("lesson")):
+    for lesson, width in (key for key in speed if key[0].startswith("lesson") and (METRICS_OFF, key[1]) in speed):
         ours, at = speed[lesson, width], f"vectors of {width}"
         for other in (name for name in (PUBLISHED, METRICS_OFF) if (name, width) in speed):
             value = ours["examples_per_second"] / speed[other, width]["examples_per_second"]
@@ -657,14 +658,18 @@ def markdown(report: dict) -> str:
                 lines.append(f"{row['model']}, NDCG@10 by seed: {of_seeds}.")
         if edition["ratings"] > SLOW:
             lines.append(f"SVD++ and the neighbours of stars run on editions up to {SLOW:,} ratings.")
+    if plan["thorough"]:
+        lines += [
+            "## Encoders of the watch history",
+            f"Lesson 10's small model on the validation part of {EMBEDDED}; the interval is that of the difference "
+            "from recency, person by person.",
+            _encoder_table(report["encoders"]),
+            "## Parts of the history tower",
+            f"The model that lesson 10 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
+            "seed.",
+            _ablation_table(report["ablation"]),
+        ]
     lines += [
-        "## Encoders of the watch history",
-        f"Lesson 10's small model on the validation part of {EMBEDDED}; the interval is that of the difference from "
-        "recency, person by person.",
-        _encoder_table(report["encoders"]),
-        "## Parts of the history tower",
-        f"The model that lesson 10 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one seed.",
-        _ablation_table(report["ablation"]),
         "## Training and evaluation",
         f"{EMBEDDED}, split by time: lesson 08's in-batch softmax with logQ, lesson 10's history tower, and the recipe "
         f"of TFRS's retrieval tutorial with its metric on while it trains, as published (at {min(WIDTHS)} alone), and "
