@@ -186,7 +186,22 @@ class Ease(NamedTuple):
     unexplained: np.ndarray  # (n_items,) 1 - Σᵤ Xᵤ ∘ Aᵤ
 
     def scores(self, history: np.ndarray) -> np.ndarray:
-        """Score the catalogue for histories, (n_rows, n_items), of these users or others; raise ValueError on a NaN."""
+        """Score the catalogue for histories: of the users that EASE was fitted to or of others, weighted or not.
+
+        Parameters
+        ----------
+        history : (n_rows, n_items) floats, 0 where an item was not seen
+
+        Returns
+        -------
+        ndarray of the type of `x`, (n_rows, n_items)
+            Higher is better; seen items are scored as well.
+
+        Raises
+        ------
+        ValueError
+            A history with another number of items than `x`, a NaN.
+        """
         history = np.asarray(history, dtype=self.x.dtype)
         check_scores("history", history, (len(history), self.x.shape[1]))
         scores = (history @ self.x.T) @ self.a
