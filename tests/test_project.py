@@ -8,6 +8,7 @@ import tomllib
 import numpy as np
 import pandas as pd
 import pytest
+import readme
 import yaml
 from lessons import NOTEBOOKS, ROOT
 from lock import environment_file, read_pins
@@ -59,6 +60,11 @@ def test_readme_shows_every_command_and_every_lesson():
         assert f"`make {command}" in README or f"make {command}\n" in README, f"make {command} is not in README.md"
     for notebook in NOTEBOOKS.glob("*.ipynb"):
         assert f"notebooks/{notebook.name}" in README
+
+
+@pytest.mark.parametrize("block", ["lessons", "leaderboard", "benchmark"])
+def test_readme_has_a_place_for_every_table(block):
+    assert f"<!-- {block} -->\nnew\n<!-- /{block} -->" in readme.replace_block(README, block, "new")
 
 
 def test_readme_gives_every_file_at_the_top_its_line():
