@@ -620,11 +620,12 @@ original_history = original.fit(some, [answers] * 3, batch_size=32, epochs=10, v
 # %% tags=["nbval-check-output"]
 rows_fetched = np.unique(some.astype(int))
 says = original.predict(some, verbose=0)  # three heads, each (1_000, 5)
+largest = max(np.ptp(head, axis=0).max() for head in says)  # 0, or what a processor's rounding leaves
 print("rows fetched:", rows_fetched)
-print("different answers of each head:", [len(np.unique(head, axis=0)) for head in says])
+print(f"largest difference between two customers: {largest:.2f}")
 assert rows_fetched.tolist() == [0], "every number should be cut to 0"
-assert all(np.ptp(head, axis=0).max() == 0 for head in says), "so all customers should get the same answer"
-assert len(np.unique(predicted, axis=0)) == len(predicted), "our towers should tell all customers apart"
+assert largest < 1e-3, "so all customers should get the same answer"
+assert np.ptp(predicted, axis=0).min() > 0.1, "our towers should tell customers apart"
 
 # %% [markdown]
 # **Its loss grows.** A softmax shares 1 out among the products, while a row of the targets can add up to anything from
