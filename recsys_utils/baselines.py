@@ -7,7 +7,7 @@ import pandas as pd
 
 from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_columns, check_ratings, check_scores
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
-from recsys_utils.evaluation import RankingTask
+from recsys_utils.metrics import RankingTask
 
 if TYPE_CHECKING:
     from surprise import AlgoBase
@@ -92,10 +92,10 @@ def ials_factors(
     iterations: int = 15,
     seed: int = 1,
 ) -> Factors:
-    """Factorise what was seen by implicit alternating least squares (lesson 02).
+    """Factorise what was seen by implicit alternating least squares (lesson 03).
 
     Hu, Koren and Volinsky (2008): every seen pair is a 1 with weight `alpha`, every other pair a 0 with weight 1. The
-    defaults are lesson 02's choice, made on a validation part of MovieLens' training ratings.
+    defaults are lesson 03's choice, made on a validation part of MovieLens' training ratings.
 
     Parameters
     ----------
@@ -144,10 +144,10 @@ def bpr_factors(
     regularization: float = 0.03,
     seed: int = 1,
 ) -> Factors:
-    """Factorise what was seen by Bayesian personalised ranking (lesson 02).
+    """Factorise what was seen by Bayesian personalised ranking (lesson 03).
 
     Rendle et al. (2009): in every step a seen item of a user should score above one that the user has not seen. The
-    defaults are lesson 02's choice, made on a validation part of MovieLens' training ratings.
+    defaults are lesson 03's choice, made on a validation part of MovieLens' training ratings.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class Ease(NamedTuple):
 
 
 def fit_ease(x: np.ndarray, strength: float) -> Ease:
-    """Fit EASE, the linear autoencoder in closed form (lesson 02).
+    """Fit EASE, the linear autoencoder in closed form (lesson 03).
 
     Steck (2019): B minimises |X - XB|² + strength |B|² with zeros on its diagonal. With A = (XXᵀ + strength I)⁻¹ X, the
     scores HB of a history H are H - (H - HXᵀA) / (1 - Σᵤ Xᵤ ∘ Aᵤ), so only a matrix of users by users is inverted.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys_utils.checks import check_k
-from recsys_utils.evaluation import top_k
+from recsys_utils.metrics import top_k
 
 GROUP = 64  # columns that are looked at together
 

@@ -2,12 +2,68 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import NamedTuple
 
 import numpy as np
 
-from recsys_utils.features import GENRE_NAMES, USER_FEATURES
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TITLE, USER_ID
+from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.features import GENRE_NAMES, ITEM_FEATURES, USER_FEATURES, item_features, user_features
 
 TASTE_LOW, TASTE_HIGH = 0, 5  # stars
+
+
+class ContentData(NamedTuple):
+    """MovieLens as content features, in the order that notebooks written for the old course-lab helper unpack."""
+
+    item_train: np.ndarray  # (n_ratings, 17) the movie of each rating
+    user_train: np.ndarray  # (n_ratings, 17) its user
+    y_train: np.ndarray  # (n_ratings,) its stars
+    item_features: list[str]  # names of the 17 columns of a movie; the genres start at column 3
+    user_features: list[str]  # names of the 17 columns of a user; the genres start at column 3
+    item_vecs: np.ndarray  # (n_items, 17) every movie once
+    movie_dict: dict[int, dict]  # {movie_id: {"title": str, "genres": str}}
+    user_to_genre: dict[int, dict]  # {user_id: {"movies": {movie_id: stars}}}
+
+
+def load_data(statistics: str = "leave-one-out") -> ContentData:
+    """Load MovieLens 2016-10 as the content features of `recsys_utils.features`, one row a rating.
+
+    Parameters
+    ----------
+    statistics : 'leave-one-out' takes each rating out of its own features; 'leaky' leaves it in
+
+    Returns
+    -------
+    ContentData
+        `item_vecs` has the averages over all ratings.
+
+    Raises
+    ------
+    ValueError
+        Unknown `statistics`.
+
+    Notes
+    -----
+    Rows are described by all other ratings. If you split these rows into training and test, training features know of
+    test ratings. To measure a model, split the ratings first and build its features with `user_features` and
+    `item_features`.
+    """
+    ratings, items, _ = load_movielens()
+    described = items.set_index(ITEM_ID)[[TITLE, GENRES]]
+    return ContentData(
+        item_features(ratings, ratings, items, statistics),
+        user_features(ratings, ratings, items, statistics),
+        ratings[RATING].to_numpy(),
+        list(ITEM_FEATURES),
+        list(USER_FEATURES),
+        item_features(items, ratings, items),
+        described.to_dict("index"),
+        {
+            user: {"movies": dict(zip(rated[ITEM_ID], rated[RATING], strict=True))}
+            for user, rated in ratings.groupby(USER_ID)
+        },
+    )
 
 
 def gen_user_vecs(user_vec: np.ndarray, num_items: int) -> np.ndarray:

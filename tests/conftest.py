@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from recsys_utils import data
+from recsys_utils.datasets import movielens
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +87,8 @@ def make_archive(official_files, monkeypatch):
         return content.getvalue()
 
     def register(edition, content):
-        expected = data.EDITIONS[edition]._replace(sha256=hashlib.sha256(content).hexdigest())
-        monkeypatch.setitem(data.EDITIONS, edition, expected)
+        expected = movielens.EDITIONS[edition]._replace(sha256=hashlib.sha256(content).hexdigest())
+        monkeypatch.setitem(movielens.EDITIONS, edition, expected)
 
     make.register = register
     return make

@@ -5,7 +5,7 @@ from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredict
 
 from recsys_utils.baselines import bpr_factors, fit_ease, ials_factors, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
-from recsys_utils.evaluation import RankingTask, make_ranking_task
+from recsys_utils.metrics import RankingTask, make_ranking_task
 
 
 def frame(*rows: tuple[int, int, float]) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def test_ials_finds_the_missing_item_of_each_circle():
     task = two_circles()
     scores = rank_with_ials(task, factors=2, regularization=0.1)
     assert scores.shape == (8, 8)
-    unseen = np.where(task.seen, -np.inf, scores)
+    unseen = np.where(task.seen.toarray(), -np.inf, scores)
     np.testing.assert_array_equal(unseen.argmax(axis=1), np.arange(8))
 
 
@@ -153,7 +153,7 @@ def test_bpr_finds_the_missing_item_of_each_circle():
     task = two_circles()
     users, items = bpr_factors(task, factors=4, iterations=500, learning_rate=0.05, regularization=0.001)
     assert users.shape == items.shape == (8, 5)
-    unseen = np.where(task.seen, -np.inf, users @ items.T)
+    unseen = np.where(task.seen.toarray(), -np.inf, users @ items.T)
     np.testing.assert_array_equal(unseen.argmax(axis=1), np.arange(8))
 
 

@@ -5,15 +5,9 @@ import pandas as pd
 import pytest
 
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, USER_ID, YEAR
-from recsys_utils.data import load_item_vectors, load_movielens, save_item_vectors
-from recsys_utils.features import (
-    GENRE_NAMES,
-    ITEM_FEATURES,
-    USER_FEATURES,
-    genre_flags,
-    item_features,
-    user_features,
-)
+from recsys_utils.datasets.item_vectors import load_item_vectors, save_item_vectors
+from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.features import GENRE_NAMES, ITEM_FEATURES, USER_FEATURES, genre_flags, item_features, user_features
 
 ITEMS = pd.DataFrame(
     {
@@ -192,21 +186,21 @@ def test_movielens_has_a_row_for_each_rating():
 
 def test_item_vectors_come_back_with_length_one(tmp_path, monkeypatch):
     monkeypatch.setenv("TWO_TOWERS_ITEM_VECTORS", str(tmp_path))
-    monkeypatch.setattr("recsys_utils.data._course_data", lambda name: tmp_path / name)
+    monkeypatch.setattr("recsys_utils.datasets.item_vectors.course_file", lambda name: tmp_path / name)
     vectors = np.random.default_rng(1).normal(size=(4, 8))
-    save_item_vectors("05", np.array([30, 10, 20, 40]), vectors)
-    content = (tmp_path / "item_vectors_05.npz").read_bytes()
-    saved = load_item_vectors("05")
+    save_item_vectors("07", np.array([30, 10, 20, 40]), vectors)
+    content = (tmp_path / "item_vectors_07.npz").read_bytes()
+    saved = load_item_vectors("07")
     assert saved.item_id.tolist() == [10, 20, 30, 40]
     np.testing.assert_allclose(np.linalg.norm(saved.vectors, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(saved.vectors[0], vectors[1] / np.linalg.norm(vectors[1]), atol=1e-3)
-    save_item_vectors("05", np.array([30, 10, 20, 40]), vectors)
-    assert (tmp_path / "item_vectors_05.npz").read_bytes() == content, "the same vectors make the same bytes"
+    save_item_vectors("07", np.array([30, 10, 20, 40]), vectors)
+    assert (tmp_path / "item_vectors_07.npz").read_bytes() == content, "the same vectors make the same bytes"
 
 
 def test_item_vectors_are_saved_only_where_a_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    save_item_vectors("05", np.array([1]), np.ones((1, 2)))
+    save_item_vectors("07", np.array([1]), np.ones((1, 2)))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError, match=r"no data file 'item_vectors_99\.npz'"):
         load_item_vectors("99")
@@ -223,4 +217,4 @@ def test_item_vectors_are_saved_only_where_a_folder_is_named(tmp_path, monkeypat
 )
 def test_bad_item_vectors_are_refused(item_id, vectors, message):
     with pytest.raises(ValueError, match=message):
-        save_item_vectors("05", np.array(item_id), vectors)
+        save_item_vectors("07", np.array(item_id), vectors)

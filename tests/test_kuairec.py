@@ -10,18 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_utils import data, kuairec
 from recsys_utils.columns import TIMESTAMP, USER_ID
-from recsys_utils.kuairec import (
-    COLUMNS,
-    FILES,
-    FOLDERS,
-    MATRIX,
-    VIDEO_ID,
-    WATCH_RATIO,
-    generate_kuairec,
-    load_kuairec,
-)
+from recsys_utils.datasets import kuairec
+from recsys_utils.datasets.kuairec import COLUMNS, FILES, FOLDERS, MATRIX, VIDEO_ID, WATCH_RATIO, load_kuairec
+from recsys_utils.datasets.kuairec_generator import generate_kuairec
 
 PAIR = [USER_ID, VIDEO_ID]
 
@@ -175,14 +167,6 @@ def test_sizes_that_cannot_be(sizes, says):
 def test_all_pairs_can_be_asked_for():
     whole = generate_kuairec(n_users=40, n_videos=30, n_pairs=1_120, n_small_users=10, n_small_videos=8)
     assert len(whole.big_matrix[PAIR].drop_duplicates()) == 1_120
-
-
-def test_default_is_the_made_data(made):
-    loaded = load_kuairec()
-    for name in COLUMNS:
-        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(made, name))
-    assert np.array_equal(loaded.expected, made.expected)
-    assert data.load_kuairec is load_kuairec
 
 
 # --- the official archive -------------------------------------------------------------------------------------------
@@ -367,7 +351,7 @@ def test_empty_file(files, make_zip):
 
 
 def test_data_card_names_every_table_the_hash_and_the_licence():
-    card = (Path(kuairec.__file__).resolve().parent.parent / "data" / "README.md").read_text(encoding="utf-8")
+    card = (Path(kuairec.__file__).resolve().parents[2] / "data" / "README.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in card for name in COLUMNS)
     assert f"`{kuairec.ARCHIVE_MD5}`" in card and "CC BY-SA 4.0" in card
     assert kuairec.ZENODO.removeprefix("https://").removesuffix("/files/") in card

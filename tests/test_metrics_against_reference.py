@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from recsys_utils.evaluation import RankingTask, bootstrap_interval, evaluate_ranking, mae, rmse, top_k
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, rmse, top_k
 
 
 def rank_slowly(scores, seen):

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import exc, text
 
-from recsys_utils import postgres
-from recsys_utils.social import AWKWARD_CAPTION, COUNTRIES, DAYS, LANGUAGES, START, generate_social
+from recsys_utils.datasets import postgres
+from recsys_utils.datasets.social import AWKWARD_CAPTION, COUNTRIES, DAYS, LANGUAGES, START, generate_social
 
 DAY = pd.Timedelta(days=1)
 END = START + DAYS * DAY
@@ -311,7 +311,7 @@ def test_server_stops_after_an_error_and_leaves_nothing(temporary, tmp_path, mon
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_server_stops_when_its_owner_is_killed():
     script = (
-        "from recsys_utils import postgres; d = postgres.open_database()\n"
+        "from recsys_utils.datasets import postgres; d = postgres.open_database()\n"
         "print(d.engine.url.query['host'], flush=True); import time; time.sleep(600)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}

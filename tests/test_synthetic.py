@@ -8,9 +8,16 @@ import pandas as pd
 import pytest
 
 from recsys_utils.checks import check_ratings
-from recsys_utils.data import load_synthetic
-from recsys_utils.evaluation import rmse
-from recsys_utils.synthetic import DURATION, GENERATORS, START, generate_noise, generate_planted, write_worlds
+from recsys_utils.datasets.synthetic import (
+    DURATION,
+    GENERATORS,
+    START,
+    generate_noise,
+    generate_planted,
+    load_synthetic,
+    write_worlds,
+)
+from recsys_utils.metrics import rmse
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = [f"{world}_{table}.csv" for world in GENERATORS for table in ("ratings", "users", "items")]

@@ -26,21 +26,13 @@ from tabulate import tabulate
 
 from recsys_utils.baselines import bpr_factors, fit_ease, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, USER_ID, YEAR
-from recsys_utils.data import EDITIONS, GROUPLENS, load_item_vectors, load_movielens
-from recsys_utils.evaluation import (
-    Leaderboard,
-    RankingMetrics,
-    RankingTask,
-    Split,
-    bootstrap_interval,
-    evaluate_ranking,
-    make_ranking_task,
-    query_milliseconds,
-    rmse,
-    split_by_time,
-    split_random,
-)
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.item_vectors import load_item_vectors
+from recsys_utils.datasets.movielens import EDITIONS, GROUPLENS, load_movielens
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import RankingMetrics, RankingTask, evaluate_ranking, make_ranking_task, rmse
 from recsys_utils.similarity import nearest_neighbours
+from recsys_utils.splits import Split, split_by_time, split_random
 
 EMBEDDED = "2016-10"
 PUBLISHED, METRICS_OFF = "TFRS tutorial, FactorizedTopK on", "TFRS tutorial, FactorizedTopK off"

@@ -49,10 +49,8 @@ import numpy as np
 import pandas as pd
 
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
-from recsys_utils.data import load_synthetic
-from recsys_utils.display import results_table
-from recsys_utils.evaluation import bootstrap_interval, rmse, split_random
-from recsys_utils.synthetic import (
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.synthetic import (
     CATEGORIES,
     DEVICES,
     DURATION,
@@ -61,7 +59,11 @@ from recsys_utils.synthetic import (
     START,
     generate_noise,
     generate_planted,
+    load_synthetic,
 )
+from recsys_utils.display import results_table
+from recsys_utils.metrics import rmse
+from recsys_utils.splits import split_random
 
 plt.style.use("recsys_utils.two_towers")
 
@@ -547,7 +549,7 @@ print("made again with its seed, the planted world is the one the models were tr
 #
 # ## Next
 #
-# [Lesson 02](02_recommend_with_classic_baselines.ipynb) runs the classic baselines on both worlds, and on real ratings.
+# [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) runs the classic baselines on both worlds, and on real ratings.
 #
 # **References**
 # - Amatriain, Pujol and Oliver (2009). *I like it… I like it not: evaluating user ratings noise in recommender

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Compare item embeddings by cosine similarity
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/11_compare_embeddings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/11_compare_embeddings.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/16_compare_embeddings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/16_compare_embeddings.ipynb)
 #
 # **What you'll do**: build a "because you watched" list from three sets of film vectors, and find out when to believe
 # it.
@@ -28,8 +28,8 @@
 # - what a 2-D map shows and what it cannot show, and what hubs are;
 # - two cases in which a high cosine means nothing.
 #
-# **What you'll need**: the idea of an item tower from [Lesson 05](05_predict_ratings.ipynb) or [Lesson
-# 08](08_retrieve_with_in_batch_negatives.ipynb); half a minute; half a gigabyte of memory. Nothing is trained here, and
+# **What you'll need**: the idea of an item tower from [Lesson 07](06_predict_ratings.ipynb) or [Lesson
+# 08](11_retrieve_with_in_batch_negatives.ipynb); half a minute; half a gigabyte of memory. Nothing is trained here, and
 # neither lesson needs to have been run: the vectors of their towers come with the course.
 
 # %% [markdown]
@@ -64,9 +64,11 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.manifold import TSNE
 
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
-from recsys_utils.data import load_item_vectors, load_movielens
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.item_vectors import load_item_vectors
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import bootstrap_interval, top_k
+from recsys_utils.metrics import top_k
 from recsys_utils.similarity import nearest_neighbours
 
 plt.style.use("recsys_utils.two_towers")
@@ -102,8 +104,8 @@ results_table(items.assign(ratings=n_ratings).head(3))
 #
 # ## Three sets of film vectors
 #
-# Two come from item towers: [Lesson 05](05_predict_ratings.ipynb) trained its tower to predict stars, [Lesson
-# 08](08_retrieve_with_in_batch_negatives.ipynb) to pick the film a person chose. Both towers read the genres of a
+# Two come from item towers: [Lesson 07](06_predict_ratings.ipynb) trained its tower to predict stars, [Lesson
+# 08](11_retrieve_with_in_batch_negatives.ipynb) to pick the film a person chose. Both towers read the genres of a
 # film; keep that in mind too. The third is made here and reads ratings alone: a truncated SVD of the matrix of films
 # and users, with 0 where there is no rating. A film becomes its row of $F\Sigma$ in $R \approx F\Sigma P^\top$.
 
@@ -118,7 +120,7 @@ factors = svd.fit_transform(matrix)  # (n_items, DIM)
 # Every vector is divided by its length, so only its direction is left.
 
 # %% tags=["nbval-check-output"]
-towers = {"ratings tower (05)": load_item_vectors("05"), "retrieval tower (08)": load_item_vectors("08")}
+towers = {"ratings tower (05)": load_item_vectors("07"), "retrieval tower (08)": load_item_vectors("11")}
 embeddings = {name: tower.vectors for name, tower in towers.items()}
 embeddings["SVD"] = factors / np.linalg.norm(factors, axis=1, keepdims=True)
 
@@ -598,7 +600,7 @@ for name, films_now, people_now in [
     assert kept < 0.9, "the neighbours should depend on who gets the singular values"
 
 # %% [markdown]
-# Every tower that is trained on a plain dot product, as that of Lesson 08 is, has this freedom: its loss does not see
+# Every tower that is trained on a plain dot product, as that of Lesson 11 is, has this freedom: its loss does not see
 # the stretch. The starting point, the optimiser and the regularisation decide what its cosines are. To rely on
 # cosines, train on cosines: normalise both towers' outputs before the dot product. Or choose a scale that means
 # something: with $F\Sigma$, the dot product of two films is the dot product of their rows in the model's rating
@@ -721,8 +723,8 @@ assert all_seconds > 2 * part_seconds, f"{all_seconds / part_seconds:.1f} times 
 #
 # ## Next
 #
-# A later lesson serves such lists from an index. [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) trains the
-# retrieval tower, [Lesson 05](05_predict_ratings.ipynb) the ratings tower.
+# A later lesson serves such lists from an index. [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains the
+# retrieval tower, [Lesson 07](06_predict_ratings.ipynb) the ratings tower.
 #
 # ## References
 #

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Grow from SVD to two towers, one layer at a time
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/04_grow_from_svd_to_two_towers.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/04_grow_from_svd_to_two_towers.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/05_grow_from_svd_to_two_towers.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/05_grow_from_svd_to_two_towers.ipynb)
 #
 # **What you'll do**: train two linear towers until they *are* a truncated SVD, then add features and a hidden layer and
 # watch each step close the gap to the noise floor.
@@ -26,8 +26,8 @@
 # - what features add to ids, and what a hidden layer adds to features;
 # - how to predict several yes-or-no answers at once, and how a softmax spoils it.
 #
-# **What you'll need**: [Lesson 02](02_recommend_with_classic_baselines.ipynb) for matrix factorisation,
-# [Lesson 03](03_build_two_towers_from_scratch.ipynb) for what a tower is; you need not have run them. One minute; 1.3
+# **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for matrix factorisation,
+# [Lesson 04](04_build_two_towers_from_scratch.ipynb) for what a tower is; you need not have run them. One minute; 1.3
 # GB of memory.
 
 # %% [markdown]
@@ -63,10 +63,11 @@ from surprise import SVD, KNNBaseline
 
 from recsys_utils.baselines import predict_with_surprise
 from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
-from recsys_utils.data import load_synthetic
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted, load_synthetic
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import bootstrap_interval, rmse, split_random, top_k
-from recsys_utils.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted
+from recsys_utils.metrics import rmse, top_k
+from recsys_utils.splits import split_random
 
 plt.style.use("recsys_utils.two_towers")
 tf.get_logger().setLevel("ERROR")
@@ -260,7 +261,7 @@ item_features = as_columns(planted.items, ["category", "subcategory", "brand"], 
 print("users", user_features.shape, "items", item_features.shape)
 
 # %% [markdown]
-# One function makes the tower of any rung. As in Lesson 03, the vectors and biases of ids are penalised, so that an id
+# One function makes the tower of any rung. As in Lesson 04, the vectors and biases of ids are penalised, so that an id
 # with few ratings stays near zero. How strongly is set later.
 
 # %%
@@ -743,7 +744,7 @@ assert abs(noise_auc - 0.5) < 0.1, "random targets cannot be learnt"
 #
 # ## Next
 #
-# [Lesson 05](05_predict_ratings.ipynb) takes these towers to real ratings of real movies.
+# [Lesson 07](06_predict_ratings.ipynb) takes these towers to real ratings of real movies.
 #
 # **References**
 # - Eckart and Young (1936). *The approximation of one matrix by another of lower rank.* Psychometrika 1.

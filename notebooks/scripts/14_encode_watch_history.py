@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Encode the watch history in the query tower
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/10_encode_watch_history.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/10_encode_watch_history.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/14_encode_watch_history.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/14_encode_watch_history.ipynb)
 #
 # **What you'll do**: Train a two-tower model whose query tower reads what a person did last, and beat every baseline of
 # the course with it, EASE and a recency-weighted EASE among them.
@@ -27,7 +27,7 @@
 # - how the tower answers a person it has never seen, and places a film that nobody has rated;
 # - how batches of plain arrays train many times faster than the usual input pipeline.
 #
-# **What you'll need**: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and the logQ
+# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and the logQ
 # correction; two minutes; 1.5 GB of memory.
 
 # %% [markdown]
@@ -62,18 +62,12 @@ import tensorflow_recommenders as tfrs
 # %%
 from recsys_utils.baselines import fit_ease, rank_with_ials
 from recsys_utils.columns import GENRES, ITEM_ID, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.data import load_movielens
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import (
-    Leaderboard,
-    RankingTask,
-    bootstrap_interval,
-    evaluate_ranking,
-    make_ranking_task,
-    query_milliseconds,
-    split_by_time,
-    top_k,
-)
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import RankingTask, evaluate_ranking, make_ranking_task, top_k
+from recsys_utils.splits import split_by_time
 
 plt.style.use("recsys_utils.two_towers")
 tf.get_logger().setLevel("ERROR")
@@ -99,7 +93,7 @@ EASE_STRENGTH = 500
 # %% [markdown]
 # ## Data: a log of choices in order
 #
-# As in [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb), each rating is a choice, each person's last 20 % is the
+# As in [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), each rating is a choice, each person's last 20 % is the
 # test, and the last 20 % of what remains is the validation part, on which everything below was chosen.
 
 # %%
@@ -182,7 +176,7 @@ assert (log.time[row] <= log.time[target]).all(), "a history must lie in the pas
 # %% [markdown]
 # ## The idea: a person is what they did last
 #
-# Lesson 08's query tower looks a person's vector up by id. It cannot know that the mood has changed, and has nothing to
+# Lesson 11's query tower looks a person's vector up by id. It cannot know that the mood has changed, and has nothing to
 # say to a newcomer. Let the tower read the history instead. With $h_r$ the vector of the film at position $r$ and $w_r$
 # its weight,
 #
@@ -312,7 +306,7 @@ class AttentionTower(RecencyTower):
 # %% [markdown]
 # ## Choices of tomorrow are no negatives
 #
-# The loss is Lesson 08's: in-batch softmax with logQ. One thing is new. Lesson 08 took out accidental hits, other
+# The loss is Lesson 11's: in-batch softmax with logQ. One thing is new. Lesson 11 took out accidental hits, other
 # examples with the *same* film as target. But a batch is full of films that this person chose at another time. They are
 # not unwanted: those of the past need no answer, as we never recommend a seen film, and those of the future are right.
 # TFRS takes a `score_mask`, (batch, batch), with False where a score should not count. We put False wherever the row's
@@ -422,7 +416,7 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, **par
 # ## From ids to sequences, step by step
 #
 # Four towers with the same batches, steps and seed. Beside them stand the baselines of
-# [Lesson 02](02_recommend_with_classic_baselines.ipynb), and one more to play fair. EASE scores a history in which all
+# [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb), and one more to play fair. EASE scores a history in which all
 # films count the same; nothing stops us from handing its weights a history that fades as ours does, with
 # $1/\sqrt{1 + r}$.
 
@@ -522,7 +516,7 @@ results_table(ablation)
 
 # %% [markdown]
 # `lost` is what NDCG@10 fell by, from `low` to `high` with 95 % confidence: see which intervals stay clear of zero.
-# Without logQ the model loses most and recommends rarities, as Lesson 08 says it must.
+# Without logQ the model loses most and recommends rarities, as Lesson 11 says it must.
 #
 # Small models and few epochs hide the rest. `make bench` removes the same parts from the model that we keep below (22
 # November 2026, one seed, validation part). Of its NDCG@10 of 0.196, logQ is worth 0.034, two tables 0.030, recency
@@ -773,7 +767,7 @@ print("more than 8 times as many examples a second in training, more than 20 tim
 #
 # ## In practice
 #
-# **Serve it.** The candidate side is an index as in [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb). The query
+# **Serve it.** The candidate side is an index as in [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb). The query
 # side needs the last films of the person who asks, so keep them where the server can read them; the answer changes with
 # the next click, without training.
 #
@@ -813,7 +807,7 @@ ease_seconds = time.perf_counter() - start
 ease_ms = query_milliseconds(lambda row: ease.scores(faded[[row]])[0], test_task)
 
 # %%
-board = Leaderboard("10")
+board = Leaderboard("14")
 for name, kind, seconds, milliseconds in [
     ("EASE, recent first", "baseline", ease_seconds, ease_ms),
     ("history tower", "two-tower", train_seconds, query_ms),
@@ -830,7 +824,7 @@ board.save()
 #    films that were disliked get a small weight?
 # 3. Write a `GruTower`: scatter the film vectors into (batch, length, dim) with `tf.scatter_nd`, latest film last, and
 #    return the last state of `tf.keras.layers.GRU`. Compare quality and seconds with the recency tower.
-# 4. Give the candidate side the period of five years of Lesson 08. What happens to the films that nobody has rated, and
+# 4. Give the candidate side the period of five years of Lesson 11. What happens to the films that nobody has rated, and
 #    what to all others?
 #
 # ## Takeaways
@@ -846,7 +840,7 @@ board.save()
 # - Batches of arrays trained more than eight times faster than the tutorial's recipe, and one matrix product evaluated
 #   more than twenty times faster.
 #
-# **Next.** [Lesson 11](11_compare_embeddings.ipynb) asks what the vectors of films hold to be near.
+# **Next.** [Lesson 16](16_compare_embeddings.ipynb) asks what the vectors of films hold to be near.
 #
 # **References**
 #

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Retrieve films with in-batch negatives
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/08_retrieve_with_in_batch_negatives.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/08_retrieve_with_in_batch_negatives.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/11_retrieve_with_in_batch_negatives.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/11_retrieve_with_in_batch_negatives.ipynb)
 #
 # **What you'll do**: Train a two-tower model that picks ten films out of 9,066 for each of 671 people, and save it as
 # an index that answers with film ids.
@@ -26,7 +26,7 @@
 # - why the plain in-batch softmax loses to a list of popular films, and the one line that turns it;
 # - how to keep seen films out, and how to save an index and get the same answers back.
 #
-# **What you'll need**: [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the baselines and the protocol; one
+# **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for the baselines and the protocol; one
 # minute; 1.5 GB of memory.
 
 # %% [markdown]
@@ -61,17 +61,13 @@ import tensorflow_recommenders as tfrs
 # %%
 from recsys_utils.baselines import rank_with_ials
 from recsys_utils.columns import GENRES, ITEM_ID, TITLE, USER_ID, YEAR
-from recsys_utils.data import load_movielens, save_item_vectors
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.item_vectors import save_item_vectors
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import (
-    Leaderboard,
-    bootstrap_interval,
-    evaluate_ranking,
-    make_ranking_task,
-    query_milliseconds,
-    split_by_time,
-    top_k,
-)
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import evaluate_ranking, make_ranking_task, top_k
+from recsys_utils.splits import split_by_time
 
 plt.style.use("recsys_utils.two_towers")
 tf.get_logger().setLevel("ERROR")  # TensorFlow logs a line when it saves a model
@@ -575,7 +571,7 @@ pd.Series(titles[np.searchsorted(catalogue["item_id"], item_ids[0])]).value_coun
 #
 # **New people.** Every unknown id shares one vector that was never trained, so all new people get the same arbitrary
 # list. The cure is a query tower that reads what a person has done instead of who they are:
-# [Lesson 10](10_encode_watch_history.ipynb) builds it.
+# [Lesson 14](14_encode_watch_history.ipynb) builds it.
 #
 # **New films.** They are scored by period and genres alone. That is not a corner case:
 
@@ -591,10 +587,10 @@ print(f"{new_films.mean():.1%} of the test's choices are films that training nev
 # et al., 2019).
 #
 # **The split.** Cutting each person's history by time lets one person's future train what another's past is tested on.
-# [Lesson 02](02_recommend_with_classic_baselines.ipynb) says how much that is worth.
+# [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) says how much that is worth.
 #
 # The rows below go to the course's leaderboard, with the time that one person waits, and the film vectors to
-# [Lesson 11](11_compare_embeddings.ipynb), which asks what they hold to be near.
+# [Lesson 16](16_compare_embeddings.ipynb), which asks what they hold to be near.
 
 
 # %%
@@ -603,12 +599,12 @@ def time_query(model):
     return query_milliseconds(lambda row: vectors @ model.query_tower(users[[row]]).numpy()[0], test_task)
 
 
-board = Leaderboard("08")
+board = Leaderboard("11")
 for name, model, seconds in [(plain, plain_model, plain_seconds), (logq, logq_model, logq_seconds)]:
     figures = {"ranking": results[name], "train_seconds": seconds, "query_ms": time_query(model)}
     board.add(name, "two-tower", **figures)
 board.save()
-save_item_vectors("08", catalogue["item_id"], item_vectors.numpy())
+save_item_vectors("11", catalogue["item_id"], item_vectors.numpy())
 
 # %% [markdown]
 # ## Exercises
@@ -630,8 +626,8 @@ save_item_vectors("08", catalogue["item_id"], item_vectors.numpy())
 #   of iALS.
 # - Most of a model's favourites had been seen: leave them out. The saved index did, and gave the same films back.
 #
-# **Next.** [Lesson 09](09_correct_sampling_bias.ipynb) takes sampling bias apart: temperature, hard and mixed
-# negatives. [Lesson 11](11_compare_embeddings.ipynb) compares the film vectors of this lesson with others.
+# **Next.** [Lesson 12](12_correct_sampling_bias.ipynb) takes sampling bias apart: temperature, hard and mixed
+# negatives. [Lesson 16](16_compare_embeddings.ipynb) compares the film vectors of this lesson with others.
 #
 # **References**
 #

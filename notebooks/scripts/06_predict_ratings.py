@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Predict ratings with content towers and a dot product
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/05_predict_ratings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/05_predict_ratings.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/06_predict_ratings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/06_predict_ratings.ipynb)
 #
 # **What you'll do**: repair a popular two-tower recipe until it runs and tells the truth, then build two towers that
 # predict movie ratings better than every classic baseline, and recommend to somebody who has rated nothing.
@@ -27,7 +27,7 @@
 # - why a cosine of two unit vectors cannot say that a movie is good;
 # - to put biases, ids and features into two towers, and to save them.
 #
-# **What you'll need**: the baselines of [Lesson 02](02_recommend_with_classic_baselines.ipynb), though you need not
+# **What you'll need**: the baselines of [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb), though you need not
 # have run it; one minute and 1.5 GB of memory.
 
 # %% [markdown]
@@ -68,21 +68,14 @@ from surprise import SVD, BaselineOnly, KNNBaseline
 # %%
 from recsys_utils.baselines import predict_with_surprise
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.data import load_movielens, save_item_vectors
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.item_vectors import save_item_vectors
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import (
-    Leaderboard,
-    bootstrap_interval,
-    evaluate_ranking,
-    mae,
-    make_ranking_task,
-    query_milliseconds,
-    rmse,
-    split_by_time,
-    split_random,
-    top_k,
-)
 from recsys_utils.features import GENRE_NAMES, ITEM_FEATURES, USER_FEATURES, item_features, user_features
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import evaluate_ranking, mae, make_ranking_task, rmse, top_k
+from recsys_utils.splits import split_by_time, split_random
 from recsys_utils.users import new_user_vec
 
 plt.style.use("recsys_utils.two_towers")
@@ -631,7 +624,7 @@ results_table(pd.DataFrame([{"model": name} | metrics.summary() for name, metric
 
 # %% [markdown]
 # The best rating model of the course so far ranks worse than a list of popular movies. It was never asked what people
-# choose. [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) asks.
+# choose. [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) asks.
 
 # %%
 low, high = bootstrap_interval(ranking["most popular"].ndcg - ranking[ours].ndcg)
@@ -661,10 +654,10 @@ assert np.allclose(score_for(0), scores[0], atol=1e-4), "one user should get the
 query_ms = query_milliseconds(score_for, task)
 
 # %% [markdown]
-# The two rows go to the course's leaderboard, and the item vectors to [Lesson 11](11_compare_embeddings.ipynb).
+# The two rows go to the course's leaderboard, and the item vectors to [Lesson 16](16_compare_embeddings.ipynb).
 
 # %%
-board = Leaderboard("05")
+board = Leaderboard("07")
 for name, took, figures in [
     ("content towers, recipe", recipe_seconds, {}),
     (ours, seconds, {"ranking": ranking[ours], "query_ms": query_ms}),
@@ -673,7 +666,7 @@ for name, took, figures in [
     figures |= {"rmse_random": errors[0], "rmse_by_time": errors[1], "train_seconds": took["by time"]}
     board.add(name, "two-tower", **figures)
 board.save()
-save_item_vectors("05", items[ITEM_ID].to_numpy(), item_vectors)
+save_item_vectors("07", items[ITEM_ID].to_numpy(), item_vectors)
 
 # %% [markdown]
 # ## Exercises
@@ -694,7 +687,7 @@ save_item_vectors("05", items[ITEM_ID].to_numpy(), item_vectors)
 # - Somebody who has rated nothing got a list that follows their tastes.
 # - The best predictor of stars ranked worse than the most popular list.
 #
-# **Next**: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) trains two towers to retrieve.
+# **Next**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains two towers to retrieve.
 #
 # **References**
 #

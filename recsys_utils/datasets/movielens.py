@@ -1,4 +1,4 @@
-"""Loaders for the data sets of the course."""
+"""MovieLens: the edition that comes with the course, and the larger official ones."""
 
 import csv
 import hashlib
@@ -11,15 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from recsys_utils.archives import check_entries, fetch
 from recsys_utils.checks import check_choice, check_columns, check_ratings
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.features import ITEM_FEATURES, USER_FEATURES, item_features, user_features
-from recsys_utils.kuairec import load_kuairec  # noqa: F401, for readers who look for every loader here
-from recsys_utils.synthetic import GENERATORS, NOISE_STD, Synthetic
+from recsys_utils.datasets.files import check_entries, fetch
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
 EMBEDDED_SHA256 = "f11eb406d322dbeff4445a4e4954b6a37b6c210af3f2142310e895d2ee15f3c5"
@@ -28,9 +24,6 @@ FLAGS_OF_100K = (  # u.item's flag columns, in their order
     "unknown|Action|Adventure|Animation|Children|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|Musical|"
     "Mystery|Romance|Sci-Fi|Thriller|War|Western"
 ).split("|")
-
-
-# --- MovieLens ------------------------------------------------------------------------------------------------------
 
 
 class MovieLens(NamedTuple):
@@ -224,158 +217,3 @@ EDITIONS = {
         _parse_1m,
     ),
 }
-
-
-# --- content features -----------------------------------------------------------------------------------------------
-
-
-class ContentData(NamedTuple):
-    """MovieLens as content features, in the order that notebooks written for the old course-lab helper unpack."""
-
-    item_train: np.ndarray  # (n_ratings, 17) the movie of each rating
-    user_train: np.ndarray  # (n_ratings, 17) its user
-    y_train: np.ndarray  # (n_ratings,) its stars
-    item_features: list[str]  # names of the 17 columns of a movie; the genres start at column 3
-    user_features: list[str]  # names of the 17 columns of a user; the genres start at column 3
-    item_vecs: np.ndarray  # (n_items, 17) every movie once
-    movie_dict: dict[int, dict]  # {movie_id: {"title": str, "genres": str}}
-    user_to_genre: dict[int, dict]  # {user_id: {"movies": {movie_id: stars}}}
-
-
-def load_data(statistics: str = "leave-one-out") -> ContentData:
-    """Load MovieLens 2016-10 as the content features of `recsys_utils.features`, one row a rating.
-
-    Parameters
-    ----------
-    statistics : 'leave-one-out' takes each rating out of its own features; 'leaky' leaves it in
-
-    Returns
-    -------
-    ContentData
-        `item_vecs` has the averages over all ratings.
-
-    Raises
-    ------
-    ValueError
-        Unknown `statistics`.
-
-    Notes
-    -----
-    Rows are described by all other ratings. If you split these rows into training and test, training features know of
-    test ratings. To measure a model, split the ratings first and build its features with `user_features` and
-    `item_features`.
-    """
-    ratings, items, _ = load_movielens()
-    described = items.set_index(ITEM_ID)[[TITLE, GENRES]]
-    return ContentData(
-        item_features(ratings, ratings, items, statistics),
-        user_features(ratings, ratings, items, statistics),
-        ratings[RATING].to_numpy(),
-        list(ITEM_FEATURES),
-        list(USER_FEATURES),
-        item_features(items, ratings, items),
-        described.to_dict("index"),
-        {
-            user: {"movies": dict(zip(rated[ITEM_ID], rated[RATING], strict=True))}
-            for user, rated in ratings.groupby(USER_ID)
-        },
-    )
-
-
-# --- synthetic worlds -----------------------------------------------------------------------------------------------
-
-
-def load_synthetic(world: str) -> Synthetic:
-    """Load a synthetic world from the CSV files that the course ships.
-
-    Parameters
-    ----------
-    world : 'noise' (10,000 ratings that depend on nothing) or 'planted' (60,000 ratings with a known signal)
-
-    Returns
-    -------
-    Synthetic
-        Exactly what `recsys_utils.synthetic` generates with its default arguments.
-
-    Raises
-    ------
-    ValueError
-        Unknown world.
-    """
-    check_choice("world", world, list(GENERATORS))
-    tables = (pd.read_csv(_course_data(f"{world}_{table}.csv")) for table in ("ratings", "users", "items"))
-    return Synthetic(*tables, NOISE_STD[world])
-
-
-# --- vectors that one lesson leaves for another ---------------------------------------------------------------------
-
-
-class ItemVectors(NamedTuple):
-    """What an item tower says about every movie."""
-
-    item_id: np.ndarray  # (n_items,) ascending
-    vectors: np.ndarray  # (n_items, dim) float32, rows of length 1
-
-
-def save_item_vectors(lesson: str, item_id: np.ndarray, vectors: np.ndarray) -> None:
-    """Write item vectors into the folder TWO_TOWERS_ITEM_VECTORS, which `make notebooks` sets; else do nothing.
-
-    Parameters
-    ----------
-    lesson : two digits, the lesson whose tower made them
-    item_id : (n_items,) ids, each once, in any order
-    vectors : (n_items, dim) not all zero in any row; rows are scaled to length 1 and kept in half precision
-
-    Raises
-    ------
-    ValueError
-        Lengths that differ, a repeated id, a vector that is zero or has a NaN; raised whether or not a file is written.
-    """
-    item_id, vectors = np.asarray(item_id), np.asarray(vectors, dtype=np.float32)
-    if vectors.ndim != 2 or item_id.shape != (len(vectors),):
-        raise ValueError(
-            f"vectors has the shape {vectors.shape}; expected ({item_id.size}, dim), one row for each item_id"
-        )
-    if len(np.unique(item_id)) < len(item_id):
-        raise ValueError("item_id has an id more than once; expected each id once")
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n_items, 1)
-    bad = ~(np.isfinite(length) & (length > 0))[:, 0]
-    if bad.any():
-        raise ValueError(f"vectors has the length {length[bad][0, 0]} for item {item_id[bad][0]}; expected one above 0")
-    folder = os.environ.get("TWO_TOWERS_ITEM_VECTORS")
-    if folder:
-        order = np.argsort(item_id)
-        unit = (vectors / length)[order].astype(np.float16)
-        np.savez(Path(folder, f"item_vectors_{lesson}.npz"), item_id=item_id[order].astype(np.int32), vectors=unit)
-
-
-def load_item_vectors(lesson: str) -> ItemVectors:
-    """Load the item vectors that a lesson left, so that another can use them without training.
-
-    Parameters
-    ----------
-    lesson : two digits, '05' for the towers that predict ratings or '08' for those that retrieve
-
-    Returns
-    -------
-    ItemVectors
-        Rows of length 1 again, after half precision.
-
-    Raises
-    ------
-    FileNotFoundError
-        That lesson left none.
-    """
-    path = _course_data(f"item_vectors_{lesson}.npz")
-    with np.load(path) as saved:
-        vectors = saved["vectors"].astype(np.float32)
-        return ItemVectors(saved["item_id"], vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-
-
-def _course_data(name: str) -> Path:
-    """Find a file that comes with the course: in the repository's data/, or in the wheel's copy of it."""
-    here = Path(__file__).parent
-    for folder in (here.parent / "data", here / "_data"):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f"the course has no data file {name!r}; expected it in {here.parent / 'data'}")

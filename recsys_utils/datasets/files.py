@@ -1,4 +1,4 @@
-"""Archives of data sets: downloaded with a checksum, checked before they are read."""
+"""Files of data sets: found in the course, or downloaded with a checksum and checked before they are read."""
 
 import zipfile
 from pathlib import Path, PureWindowsPath
@@ -47,3 +47,12 @@ def check_entries(source: Path, archive: zipfile.ZipFile, folder: str) -> None:
         entry = PureWindowsPath(name)  # knows both slashes and drive letters
         if entry.anchor or ".." in entry.parts:
             raise ValueError(f"{source} has the entry {name!r}, which climbs out; expected {folder}/...")
+
+
+def course_file(name: str) -> Path:
+    """Find a file that comes with the course: in the repository's data/, or in the wheel's copy of it."""
+    package = Path(__file__).parent.parent
+    for folder in (package.parent / "data", package / "_data"):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"the course has no data file {name!r}; expected it in {package.parent / 'data'}")

@@ -1,4 +1,4 @@
-"""PostgreSQL for lesson 07: a server to work on, queries from files, checks, writes that are whole or not at all."""
+"""PostgreSQL for lesson 10: a server to work on, queries from files, checks, writes that are whole or not at all."""
 
 import importlib.util
 import os
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from recsys_utils.checks import check_k, check_scores
-from recsys_utils.evaluation import top_k
+from recsys_utils.metrics import top_k
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -62,7 +62,7 @@ class Database(ExitStack):
 
 
 def open_database(url: str | None = None) -> Database:
-    """Start an embedded PostgreSQL in a temporary folder, or use the server at `url` (lesson 07).
+    """Start an embedded PostgreSQL in a temporary folder, or use the server at `url` (lesson 10).
 
     On the reader's server all work happens in a new schema, `two_towers_` and eight digits, which `close` drops; no
     other schema is read or changed. The embedded server listens on a Unix socket (on Windows: on a free loopback
@@ -172,10 +172,10 @@ def _short_folder() -> str:
 
 def read_sql(name: str | Path) -> str:
     """Return the text of one of the course's SQL files, such as 'posts.sql', or of any file by its absolute path."""
-    here = Path(__file__).parent
-    folder = here.parent / "notebooks" / "sql"  # in a checkout
+    package = Path(__file__).parent.parent
+    folder = package.parent / "notebooks" / "sql"  # in a checkout
     if not folder.is_dir():
-        folder = here / "_sql"  # inside a wheel
+        folder = package / "_sql"  # inside a wheel
     return (folder / name).read_text(encoding="utf-8")
 
 
@@ -239,7 +239,7 @@ def check_countries(name: str, frame: pd.DataFrame, column: str = "country") -> 
 
 
 def create_tables(engine: "Engine") -> None:
-    """Create the empty tables of lesson 07, as its tables.sql says."""
+    """Create the empty tables of lesson 10, as its tables.sql says."""
     _execute(engine, read_sql("tables.sql"))
 
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from recsys_utils.checks import RATING_HIGH, RATING_LOW
+from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_choice
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
+from recsys_utils.datasets.files import course_file
 
 EXPECTED = "expected"  # the column that holds a rating's value without its noise, in stars
 DEVICES = ("desktop", "mobile", "tablet")
@@ -195,6 +196,28 @@ def _as_ratings(user, item, rating, expected, seconds) -> pd.DataFrame:
 
 
 GENERATORS = {"noise": generate_noise, "planted": generate_planted}
+
+
+def load_synthetic(world: str) -> Synthetic:
+    """Load a synthetic world from the CSV files that the course ships.
+
+    Parameters
+    ----------
+    world : 'noise' (10,000 ratings that depend on nothing) or 'planted' (60,000 ratings with a known signal)
+
+    Returns
+    -------
+    Synthetic
+        Exactly what `this module` generates with its default arguments.
+
+    Raises
+    ------
+    ValueError
+        Unknown world.
+    """
+    check_choice("world", world, list(GENERATORS))
+    tables = (pd.read_csv(course_file(f"{world}_{table}.csv")) for table in ("ratings", "users", "items"))
+    return Synthetic(*tables, NOISE_STD[world])
 
 
 def write_worlds(folder: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""A social video app with planted tastes: its users, its posts, and what users did with posts (lesson 07)."""
+"""A social video app with planted tastes: its users, its posts, and what users did with posts (lesson 10)."""
 
 from typing import NamedTuple
 

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Predict watch ratios with a ranker head and a retriever head
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/06_predict_watch_ratio.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/06_predict_watch_ratio.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/09_predict_watch_ratio.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/09_predict_watch_ratio.ipynb)
 #
 # **What you'll do**: predict how much of a short video a person will watch, from tables joined by id, with two models
 # that have the same towers and differ in their last step.
@@ -28,7 +28,7 @@
 # - what a head that concatenates (a ranker) and a head that multiplies (a retriever) cost;
 # - seven quiet mistakes of an earlier write-up, each reproduced and repaired.
 #
-# **What you'll need**: [Lesson 05](05_predict_ratings.ipynb), which introduces the towers; one minute and 1.5 GB of
+# **What you'll need**: [Lesson 07](06_predict_ratings.ipynb), which introduces the towers; one minute and 1.5 GB of
 # memory.
 
 # %% [markdown]
@@ -62,9 +62,10 @@ import tensorflow as tf
 from keras import layers
 
 from recsys_utils.columns import USER_ID
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.kuairec import ONE_HOT, VIDEO_ID, WATCH_RATIO, load_kuairec
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import bootstrap_interval, mae, rmse, top_k
-from recsys_utils.kuairec import ONE_HOT, VIDEO_ID, WATCH_RATIO, load_kuairec
+from recsys_utils.metrics import mae, rmse, top_k
 
 plt.style.use("recsys_utils.two_towers")
 tf.config.experimental.enable_op_determinism()  # the same seed gives the same model
@@ -790,7 +791,7 @@ except TypeError as error:
 # - In the fully observed matrix, both models showed people videos they watched longer than the list for everybody.
 # - One saved model held vocabularies, scalers and weights, and answered the same after loading.
 #
-# **Next**: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) trains a retriever when nothing is known but what
+# **Next**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains a retriever when nothing is known but what
 # people chose.
 #
 # **References**

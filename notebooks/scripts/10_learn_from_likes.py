@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Learn from likes with binary cross-entropy and sampled negatives
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/07_learn_from_likes.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/07_learn_from_likes.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/10_learn_from_likes.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/10_learn_from_likes.ipynb)
 #
 # **What you'll do**: read the likes of a social video app from PostgreSQL, train two towers on them, and write a ranked
 # table of recommendations back.
@@ -27,7 +27,7 @@
 # - how to pool a list of languages, and what to do with a user, post, country or language never seen before;
 # - how to read with bound parameters, and how to write so that an error loses nothing.
 #
-# **What you'll need**: [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the metrics and the baselines; a
+# **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for the metrics and the baselines; a
 # minute and 1 GB of memory. A PostgreSQL server comes with the course; to use your own, set `DATABASE_URL`.
 
 # %% [markdown]
@@ -62,9 +62,10 @@ from sklearn.metrics import roc_auc_score
 
 from recsys_utils import postgres
 from recsys_utils.columns import ITEM_ID
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.social import DAYS, LANGUAGES, START, generate_social
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import bootstrap_interval, evaluate_ranking, make_ranking_task
-from recsys_utils.social import DAYS, LANGUAGES, START, generate_social
+from recsys_utils.metrics import evaluate_ranking, make_ranking_task
 
 plt.style.use("recsys_utils.two_towers")
 
@@ -763,7 +764,7 @@ print("the old table is whole")
 # - **A view is a weak no.** People pass by what they would have liked another day. Views as negatives are worth a
 #   column in the table, and the validation part decides.
 # - **Costs.** Sixteen negatives a like are seventeen rows a like. With millions of posts, the posts of the other likes
-#   in the batch serve as negatives instead: [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb).
+#   in the batch serve as negatives instead: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
 # - **New posts** are in slot 0 until the next training, so they compete by country and language alone.
 
 
@@ -817,7 +818,7 @@ database.close()
 # - Slot 0 was trained by hiding ids, and recommends to people it never met in languages they read.
 # - One transaction wrote the table whole; an error left the old one as it was.
 #
-# **Next:** [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) takes its negatives from the batch.
+# **Next:** [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) takes its negatives from the batch.
 #
 # ## References
 #

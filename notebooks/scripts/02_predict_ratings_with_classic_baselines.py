@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Recommend with classic baselines: biases, SVD, neighbours, iALS and EASE
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/02_recommend_with_classic_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/02_recommend_with_classic_baselines.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/02_predict_ratings_with_classic_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/02_predict_ratings_with_classic_baselines.ipynb)
 #
 # **What you'll do**: fit eleven classic baselines to real movie ratings and put them into the one table that every
 # two-tower model of this course has to beat.
@@ -62,22 +62,13 @@ plt.style.use("recsys_utils.two_towers")
 # %%
 from recsys_utils.baselines import bpr_factors, fit_ease, ials_factors, predict_with_surprise, rank_with_ials
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.data import load_movielens, load_synthetic
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.datasets.synthetic import load_synthetic
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import (
-    Leaderboard,
-    RankingTask,
-    bootstrap_interval,
-    evaluate_ranking,
-    mae,
-    make_ranking_task,
-    query_milliseconds,
-    rmse,
-    split_by_global_time,
-    split_by_time,
-    split_random,
-    top_k,
-)
+from recsys_utils.leaderboard import Leaderboard, query_milliseconds
+from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse, top_k
+from recsys_utils.splits import split_by_global_time, split_by_time, split_random
 
 # %% [markdown]
 # These are the knobs. The lists are the candidates that a validation part chooses from.
@@ -780,8 +771,8 @@ board.save()
 # - An NDCG over all rows at once praised random numbers; by user, over the whole catalogue, it told models apart.
 # - The split by user let in the future, and most-popular was the worse without it.
 #
-# **Next**: [Lesson 05](05_predict_ratings.ipynb) builds two towers that predict ratings, and
-# [Lesson 08](08_retrieve_with_in_batch_negatives.ipynb) two towers that rank. Both have this lesson's table to beat.
+# **Next**: [Lesson 07](06_predict_ratings.ipynb) builds two towers that predict ratings, and
+# [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) two towers that rank. Both have this lesson's table to beat.
 #
 # **References**
 #

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Build two towers from scratch with NumPy and a squared loss
 #
-# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/03_build_two_towers_from_scratch.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/03_build_two_towers_from_scratch.ipynb)
+# [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/04_build_two_towers_from_scratch.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/04_build_two_towers_from_scratch.ipynb)
 #
 # **What you'll do**: write a two-tower model in about forty lines of NumPy that predicts ratings to within 5 % of the
 # noise floor, and know when to prefer something simpler.
@@ -27,7 +27,7 @@
 # - what features buy you, measured: when ratings are few, and when an item is new.
 #
 # **What you'll need**: [Lesson 01](01_generate_synthetic_data.ipynb) for the two worlds and the noise floor,
-# [Lesson 02](02_recommend_with_classic_baselines.ipynb) for the baselines; you need not have run them. One minute;
+# [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for the baselines; you need not have run them. One minute;
 # 0.4 GB of memory.
 
 # %% [markdown]
@@ -58,10 +58,11 @@ from threadpoolctl import threadpool_limits
 
 from recsys_utils.baselines import predict_with_surprise
 from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
-from recsys_utils.data import load_synthetic
+from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.datasets.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted, load_synthetic
 from recsys_utils.display import results_table
-from recsys_utils.evaluation import RankingTask, bootstrap_interval, evaluate_ranking, rmse, split_random, top_k
-from recsys_utils.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted
+from recsys_utils.metrics import RankingTask, evaluate_ranking, rmse, top_k
+from recsys_utils.splits import split_random
 
 threadpool_limits(1, "blas")
 plt.style.use("recsys_utils.two_towers")
@@ -727,7 +728,7 @@ assert caught == ["region", "device"], "the check should name what is wrong, and
 # %% [markdown]
 # Two more defects have their own lessons: its ratings were noise and nobody looked at the mean
 # ([Lesson 01](01_generate_synthetic_data.ipynb)), and its NDCG ranked all rows as one query, training pairs included
-# ([Lesson 02](02_recommend_with_classic_baselines.ipynb)). Its figures for noise were 1.4748 for SVD, 1.7446 for user
+# ([Lesson 02](02_predict_ratings_with_classic_baselines.ipynb)). Its figures for noise were 1.4748 for SVD, 1.7446 for user
 # CF and 1.7215 for item CF, all worse than the mean. Our noise gives the same picture.
 
 # %%
@@ -774,7 +775,7 @@ for name, figure in reported.items():
 #
 # ## Next
 #
-# [Lesson 04](04_grow_from_svd_to_two_towers.ipynb) starts from the other end: it takes matrix factorisation and grows
+# [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) starts from the other end: it takes matrix factorisation and grows
 # it into two towers, a step at a time.
 #
 # **References**

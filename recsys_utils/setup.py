@@ -1,0 +1,55 @@
+"""One call that sets a lesson up: seed, figure style, log level, and which Keras TensorFlow uses."""
+
+import importlib
+import os
+import random
+
+import numpy as np
+
+STYLE = "recsys_utils.two_towers"
+
+
+def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False) -> None:
+    """Set seed and figure style; for a lesson with towers in TensorFlow also its log level and its Keras.
+
+    Call it before TensorFlow or Keras is imported: a process uses one Keras.
+
+    Parameters
+    ----------
+    keras : 3, or 2 (the package tf-keras) for TensorFlow Recommenders; None for a lesson without TensorFlow
+    seed : of Python's, NumPy's and TensorFlow's global generators
+    deterministic : let TensorFlow run only operations that give the same bits each time, which costs some speed
+
+    Raises
+    ------
+    ValueError
+        Another `keras`; `deterministic` without TensorFlow.
+    RuntimeError
+        The other Keras is already in use in this process.
+    """
+    if keras not in (None, 2, 3):
+        raise ValueError(f"keras is {keras!r}; expected 2, 3 or None")
+    if deterministic and keras is None:
+        raise ValueError("deterministic is True, keras is None; expected keras=2 or keras=3 with it")
+    import matplotlib.pyplot as plt
+
+    plt.style.use(STYLE)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002, for libraries that draw from the global generator
+    if keras is not None:
+        _set_up_tensorflow(keras, seed, deterministic)
+
+
+def _set_up_tensorflow(keras: int, seed: int, deterministic: bool) -> None:
+    os.environ["TF_USE_LEGACY_KERAS"] = "1" if keras == 2 else "0"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    tensorflow = importlib.import_module("tensorflow")
+    used = 2 if tensorflow.keras.layers.Layer.__module__.startswith("tf_keras") else 3
+    if used != keras:
+        raise RuntimeError(
+            f"keras is {keras}, but this process already uses Keras {used}; restart the kernel and call set_up first"
+        )
+    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.keras.utils.set_random_seed(seed)
+    if deterministic:
+        tensorflow.config.experimental.enable_op_determinism()
