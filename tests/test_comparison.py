@@ -67,7 +67,7 @@ def ndcg_like(rng, n_users):
 
 @pytest.mark.parametrize(("n_others", "n_seeds"), [(1, 1), (5, 1), (5, 3)])
 def test_a_table_without_differences_is_wrong_less_often_than_it_says(n_others, n_seeds):
-    false, tables = 0, 200
+    false, tables = 0, 300
     for table in range(tables):
         rng = np.random.default_rng(table)
         base = ndcg_like(rng, 80)
@@ -109,14 +109,14 @@ def test_interval_of_one_comparison_is_that_of_the_paired_difference():
     rng = np.random.default_rng(2)
     first, second = rng.normal(size=400), rng.normal(size=400)
     row = compare({"a": first, "b": second}, "b").iloc[0]
-    assert (row["low"], row["high"]) == pytest.approx(bootstrap_interval(first - second, resamples=10_000), abs=2e-3)
+    assert (row["low"], row["high"]) == pytest.approx(bootstrap_interval(first - second, resamples=10_000), abs=5e-3)
 
 
 def test_more_comparisons_ask_for_wider_intervals():
     rng = np.random.default_rng(3)
     base = rng.normal(size=300)
     noise = rng.normal(0, 0.18, size=300)
-    doubtful = base + noise - noise.mean() + 2.4 * noise.std() / sqrt(300)  # clear of zero alone, and not among ten
+    doubtful = base + noise - noise.mean() + 2.5 * noise.std() / sqrt(300)  # clear of zero alone, and not among ten
     alone = compare({"rival": base, "doubtful": doubtful}, "rival").iloc[1]
     others = {f"noise {i}": base + rng.normal(0, 0.18, size=300) for i in range(9)}
     among = compare({"rival": base, "doubtful": doubtful, **others}, "rival").iloc[1]
