@@ -63,8 +63,8 @@ from recsys_utils.display import results_table
 from recsys_utils.leaderboard import Leaderboard
 
 # %% [markdown]
-# These are the knobs. The number of factors and the number of neighbours are Surprise's defaults, and all else that the
-# models can be told stays at its default too.
+# These are the knobs. The number of factors and the number of neighbours are Surprise's defaults, and all else that
+# the models can be told stays at its default too.
 
 # %% tags=["parameters"]
 SEED = 1
@@ -133,9 +133,9 @@ assert np.allclose(left, np.outer(taste_of_user, taste_of_item)), "one factor sh
 # \qquad \text{or} \qquad
 # \hat r_{ui} = \frac{\sum_{j} \mathrm{sim}(i, j)\, r_{uj}}{\sum_{j} \mathrm{sim}(i, j)}$$
 #
-# Left, $v$ are users who rated the item; right, $j$ are items the user rated. Surprise sums over the 40 most similar of
-# them at most, and leaves out a similarity that is not positive. Cosine is taken over what both have in common. Here
-# Bob rates exactly like Ann and Cy the other way round, and Ann has yet to see the third movie:
+# Left, $v$ are users who rated the item; right, $j$ are items the user rated. Surprise sums over the 40 most similar
+# of them at most, and leaves out a similarity that is not positive. Cosine is taken over what both have in common.
+# Here Bob rates exactly like Ann and Cy the other way round, and Ann has yet to see the third movie:
 
 # %% tags=["nbval-check-output"]
 ann, bob, cy = np.array([3.0, 4.0]), np.array([3.0, 4.0]), np.array([4.0, 3.0])  # stars of movies 1 and 2
@@ -272,10 +272,10 @@ on_planted["signal found"] = 1 - (on_planted["RMSE"] ** 2 - floor**2) / signal  
 results_table(on_planted[["RMSE", "signal found"]].reset_index())
 
 # %% [markdown]
-# Biases find a part, factors more, and neighbours that compare deviations the most. This is the order of the models *at
-# their default settings*: other settings can change it. Item-based raw cosine finds less than the factors do, and
-# whether it finds more or less than the biases, the data cannot tell. Even the best leaves a gap. How much of it towers
-# can close is the subject of [Lesson 04](04_build_two_towers_from_scratch.ipynb) and
+# Biases find a part, factors more, and neighbours that compare deviations the most. This is their order *at default
+# settings*, and of SVD with one seed: other settings can change it. Item-based raw cosine finds less than the factors
+# do, and whether it finds more or less than the biases, the data cannot tell. Even the best leaves a gap. How much of
+# it towers can close is the subject of [Lesson 04](04_build_two_towers_from_scratch.ipynb) and
 # [Lesson 05](05_grow_from_svd_to_two_towers.ipynb).
 
 # %%
@@ -330,11 +330,11 @@ both_pairs = random_pairs.add_suffix(", random").join(by_time_pairs.add_suffix("
 results_table(both_pairs.reset_index(), digits=4)
 
 # %% [markdown]
-# At random, neighbours that compare deviations are the best of the five, and SVD is no better than the biases. By time,
-# the data cannot order these three. The split by time is the harder one for the neighbours: their lead is gone.
+# At random, neighbours that compare deviations are the best of the five, and SVD is no better than the biases. By
+# time, the data cannot order these three. The split by time is the harder one for the neighbours: their lead is gone.
 #
-# All of this holds for default settings. Rendle, Zhang and Koren (2019) show how much a published comparison can owe to
-# baselines that nobody tuned, so a mark to beat should come from tuned models.
+# All of this holds for default settings, and for SVD with one seed. Rendle, Zhang and Koren (2019) show how much a
+# published comparison can owe to baselines that nobody tuned, so a mark to beat should come from tuned models.
 
 # %%
 for verdict in (random_pairs["verdict"], by_time_pairs["verdict"]):
@@ -359,8 +359,8 @@ listed = of_user.join(movies.set_index(ITEM_ID)[TITLE], on=ITEM_ID)[[TITLE, RATI
 results_table(listed.head(8), digits=1)
 
 # %% [markdown]
-# The models move little from movie to movie, where the user's stars go up and down. A prediction near the average is the
-# safe answer under squared error, so over the whole test, too, predictions vary far less than ratings:
+# The models move little from movie to movie, where the user's stars go up and down. A prediction near the average is
+# the safe answer under squared error, so over the whole test, too, predictions vary far less than ratings:
 
 # %%
 spread = predicted_by_time[chosen].assign(stars=time_split.test[RATING]).std()  # over all test ratings
@@ -370,13 +370,13 @@ assert spread["SVD"] < 0.8 * spread["stars"], "predictions should vary less than
 # %% [markdown]
 # ## In practice
 #
-# - **Start here.** On public data, classic models with well-chosen settings have beaten many newer ones that claimed the
-#   opposite (Rendle et al., 2019).
+# - **Start here.** On public data, classic models with well-chosen settings have beaten many newer ones that claimed
+#   the opposite (Rendle et al., 2019).
 # - **Neighbours** need a similarity for every pair of movies. **User-based** ones need one for every pair of users,
 #   usually the larger table of the two.
 # - **A new user or a new movie** gets its bias at best: these models know ids, not features.
-# - **SVD++** (Koren, 2008) is left out, as too slow for a lesson; `make bench` measures it. Each of its steps updates a
-#   factor for every movie in the user's history, where a step of SVD updates one:
+# - **SVD++** (Koren, 2008) is left out, as too slow for a lesson; `make bench` measures it. Each of its steps updates
+#   a factor for every movie in the user's history, where a step of SVD updates one:
 
 # %%
 length = time_split.train.groupby(USER_ID).size()  # (n_users,) ratings of each user
@@ -400,8 +400,8 @@ board.save()
 # %% [markdown]
 # ## Exercises
 #
-# 1. **By hand.** Take Ann, Bob and Cy once more. Subtract from each user's stars of the first two movies their mean, and
-#    take the cosines again. Which neighbour is left, and what is Ann promised? (Aim at similarities of +1 and −1.)
+# 1. **By hand.** Take Ann, Bob and Cy once more. Subtract from each user's stars of the first two movies their mean,
+#    and take the cosines again. Which neighbour is left, and what is Ann promised? (Aim at similarities of +1 and −1.)
 # 2. **Neighbours of users.** Add user-based `KNNBaseline` with `pearson_baseline` to `rating_models`. On which of the
 #    two splits of MovieLens is it better than its item-based twin? (Aim at: on neither.)
 # 3. **Fewer neighbours.** Set `NEIGHBOURS` to 5. Which models get worse on the planted world, and why does an average
@@ -414,8 +414,8 @@ board.save()
 #
 # - We saw every model lose to the mean on noise, which a table without the mean would have hidden.
 # - On the planted world each idea closed part of the gap to the floor, and a gap was left.
-# - On MovieLens at random, neighbours that compare deviations predicted ratings best; by time, the data could not order
-#   them, SVD and the biases.
+# - On MovieLens at random, neighbours that compare deviations predicted ratings best; by time, the data could not
+#   order them, SVD and the biases.
 # - Raw cosine lost to the biases on both splits, because it takes disagreement for likeness.
 # - Paired intervals over users, not the order of a table, told which differences count.
 #

@@ -27,8 +27,8 @@
 # - four models of what users watch: item-based neighbours, iALS, BPR and EASE;
 # - two ways to compute an NDCG that means nothing, and how much of the future a split by user lets in.
 #
-# **What you'll need**: the bias model and SVD of [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb), though you
-# need not have run it; about one minute and 0.9 GB of memory.
+# **What you'll need**: the bias model and SVD of [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb), though
+# you need not have run it; about one minute and 0.9 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -137,8 +137,8 @@ train_seconds["most popular"] = time.perf_counter() - start
 
 # %% [markdown]
 # A rating model ranks by the stars it predicts. Take two from Lesson 02. The bias model is a mean plus a bias for each
-# user and each movie. The mean and the user's own bias do not change a user's order, so the movie biases are all that is
-# left. Movies unknown to training come last.
+# user and each movie. The mean and the user's own bias do not change a user's order, so the movie biases are all that
+# is left. Movies unknown to training come last.
 
 # %%
 known = task.popularity > 0
@@ -169,8 +169,8 @@ scores["SVD"] = svd_bias + svd_users @ svd_items.T  # (n_users, n_items)
 #
 # The next four models forget the stars. That somebody *chose* a movie says more about what they will choose next.
 # Item-based collaborative filtering (CF) becomes: two movies are similar if the same users watched both, and a movie's
-# score is the sum of its similarities to what the user has watched (Sarwar et al., 2001). With columns scaled to length
-# 1, that is two matrix products, and the order of multiplying keeps us from ever holding movies by movies.
+# score is the sum of its similarities to what the user has watched (Sarwar et al., 2001). With columns scaled to
+# length 1, that is two matrix products, and the order of multiplying keeps us from ever holding movies by movies.
 
 # %%
 start = time.perf_counter()
@@ -190,8 +190,8 @@ train_seconds["item CF, watched"] = time.perf_counter() - start
 # With the items fixed, each user is a small least-squares problem, and the other way round; hence *alternating*.
 #
 # This lesson leaves $\alpha$ at 1, the helper's default. Then all weights are equal, and the weighting that gave the
-# method its name is switched off: what remains is a penalised factorisation of the table of ones and zeros. The number of
-# factors and $\lambda$ are chosen on a **validation part**: the last fifth of each user's *training* ratings.
+# method its name is switched off: what remains is a penalised factorisation of the table of ones and zeros. The number
+# of factors and $\lambda$ are chosen on a **validation part**: the last fifth of each user's *training* ratings.
 
 # %%
 tuning = metrics.make_ranking_task(*splits.split_by_time(train))
@@ -203,8 +203,8 @@ for factors in IALS_FACTORS:
 results_table(validation.add_prefix("λ = ").reset_index())
 
 # %% [markdown]
-# The penalty matters more than the number of factors. The grid is small, and a wider one may hold a better pair. The best
-# of these, and only it, is fitted again to all training ratings.
+# The penalty matters more than the number of factors. The grid is small, and a wider one may hold a better pair. The
+# best of these, and only it, is fitted again to all training ratings.
 
 # %%
 assert np.ptp(validation.max(axis=0)) > np.ptp(validation.max(axis=1)), "the penalty should matter more"
@@ -262,14 +262,14 @@ print(f"{factors} factors, {passes} passes")
 
 
 # %%
-def ease_weights(x, strength):
+def ease_weights(x, penalty):
     """Compute EASE's weights, (n_items, n_items), from a history, (n_users, n_items)."""
-    inverse = np.linalg.inv(x.T @ x + strength * np.eye(x.shape[1]))  # (n_items, n_items)
+    inverse = np.linalg.inv(x.T @ x + penalty * np.eye(x.shape[1]))  # (n_items, n_items)
     return np.eye(x.shape[1]) - inverse / np.diag(inverse)
 
 
-history = np.array([[1, 1], [1, 1], [1, 0]])  # (users, items): two watched both, one the first alone
-assert np.isclose(ease_weights(history, strength=1)[0, 1], 2 / (3 + 1)), "both / (first + λ)"
+watched = np.array([[1, 1], [1, 1], [1, 0]])  # (users, items): two watched both, one the first alone
+assert np.isclose(ease_weights(watched, penalty=1)[0, 1], 2 / (3 + 1)), "both / (first + λ)"
 
 # %% [markdown]
 # For the whole catalogue this would invert a matrix of movies by movies. We have far fewer users than movies, and the
@@ -291,10 +291,10 @@ print(f"{task.seen.shape[1] ** 2 / task.seen.shape[0] ** 2:.0f} times fewer numb
 # The only hyper-parameter, $\lambda$, is chosen on the same validation part.
 
 # %%
-history = tuning.seen.toarray().astype(np.float32)  # (n_users, n_items)
+earlier = tuning.seen.toarray().astype(np.float32)  # (n_users, n_items)
 validation = pd.Series(0.0, index=pd.Index(EASE_REGULARIZATION, name="λ"))
 for penalty in EASE_REGULARIZATION:
-    tried = baselines.fit_ease(history, penalty).scores(history)  # (n_users, n_items)
+    tried = baselines.fit_ease(earlier, penalty).scores(earlier)  # (n_users, n_items)
     validation[penalty] = metrics.evaluate_ranking(tried, tuning).ndcg.mean()
 results_table(validation.rename("NDCG@10 on the validation part").reset_index())
 
@@ -331,7 +331,8 @@ for name, result in ranking.items():
     }
 
 # %% [markdown]
-# The rating models, and the mean, get the error of their predicted stars as well. A dash means that the question does not apply.
+# The rating models, and the mean, get the error of their predicted stars as well. A dash means that the question does
+# not apply.
 
 # %%
 stars = pd.Series({name: metrics.rmse(test[RATING], p) for name, p in predicted.items()}, name="RMSE")
@@ -341,10 +342,10 @@ table.insert(0, "RMSE", stars)
 results_table(table.rename_axis("model").reset_index())
 
 # %% [markdown]
-# The two questions have opposite answers. Biases and SVD are far ahead of the mean at predicting stars, and rank
-# worse than the most popular list. They learnt from movies that somebody chose to watch, and so know nothing of what
-# users choose. SVD recommends what it thinks best rated, and its movies have less than half the training ratings of the
-# most popular. That alone is no fault: BPR's movies are as rare, and it finds more.
+# The two questions have opposite answers. Biases and SVD are far ahead of the mean at predicting stars, and rank worse
+# than the most popular list. They learnt from movies that somebody chose to watch, and so know nothing of what users
+# choose. SVD recommends what it thinks best rated, and its movies have less than half the training ratings of the most
+# popular. That alone is no fault: BPR's movies are as rare, and it finds more.
 
 # %%
 ndcg = {name: result.ndcg.mean() for name, result in ranking.items()}
@@ -368,10 +369,10 @@ axes.set_title("Ranking models on MovieLens, by time")
 plt.show()
 
 # %% [markdown]
-# iALS and EASE overlap, but overlapping bars are not a test: both models met the same users. Take the difference user by
-# user and bootstrap *that*: draw the users again and again, with replacement, and see between which bounds the mean
-# difference lies. With seven comparisons, each interval covers $1 - 0.05 / 7$ (Bonferroni's rule), so that a false alarm
-# is unlikely in the whole table.
+# iALS and EASE overlap, but overlapping bars are not a test: both models met the same users. Take the difference user
+# by user and bootstrap *that*: draw the users again and again, with replacement, and see between which bounds the mean
+# difference lies. With seven comparisons, each interval covers $1 - 0.05 / 7$ (Bonferroni's rule), so that a false
+# alarm is unlikely in the whole table.
 
 # %%
 pairs = [("most popular", "bias"), ("most popular", "SVD"), ("item CF, watched", "most popular")]
@@ -387,8 +388,8 @@ results_table(paired.reset_index(), digits=4)
 
 # %% [markdown]
 # Only an interval clear of zero tells two models apart. The rating models lose to the most popular list, the models of
-# what users watch beat it, and iALS and EASE beat the neighbours. Between iALS and EASE these users cannot decide: if one
-# is better, then by little.
+# what users watch beat it, and iALS and EASE beat the neighbours. Between iALS and EASE these users cannot decide: if
+# one is better, then by little. SVD, BPR and iALS start from random numbers, and this is one seed of each.
 
 # %%
 assert (paired["verdict"].iloc[:-1] == "better").all(), "all but the last should be beyond doubt"
@@ -403,34 +404,39 @@ assert paired.loc["EASE − iALS", ["low", "high"]].abs().max() < 0.02, "EASE an
 # %% tags=["nbval-check-output"]
 first_test = test[TIMESTAMP].min()
 after = (train[TIMESTAMP] > first_test).sum()
-earlier = np.searchsorted(np.sort(train[TIMESTAMP]), test[TIMESTAMP], side="right")  # (n_test,) ratings
-still_to_come = 1 - earlier.mean() / len(train)
+given_before = np.searchsorted(np.sort(train[TIMESTAMP]), test[TIMESTAMP], side="right")  # (n_test,) ratings
+still_to_come = 1 - given_before.mean() / len(train)
 print(f"{after:,} of {len(train):,} training ratings lie after the first test rating;")
 print(f"for the average test rating, {still_to_come:.0%} of them are still to come.")
 
 # %% [markdown]
-# What is that worth? Count popularity once more, for each user only up to their first test rating. But this also leaves
-# fewer ratings to count, and fewer ratings make any list worse. A fair comparison gives each user **as many** ratings,
-# drawn at random from past and future alike. Any gap that is left is due to the future.
+# What is that worth? Count popularity once more, for each user only up to their first test rating. But this also
+# leaves fewer ratings to count, and that alone may make the list worse. A fair comparison gives each user **as many**
+# ratings, drawn at random from past and future alike. Any gap that is left is due to the future.
 
 # %%
+oldest_first = train.sort_values(TIMESTAMP, kind="stable")
 users_first_test = test.groupby(USER_ID)[TIMESTAMP].min().loc[task.users]
-past = np.searchsorted(np.sort(train[TIMESTAMP]), users_first_test)  # (n_users,) number of past ratings
+past = np.searchsorted(oldest_first[TIMESTAMP], users_first_test)  # (n_users,) number of past ratings
 
 
-def rank_by_first(movie):
-    """Rank by popularity, counted for each user in the first `past` of some ratings' movies; give NDCG@10."""
-    counts = [np.bincount(movie[:count], minlength=len(task.items)) for count in past]
+def rank_by_first(columns):
+    """Rank by popularity, counted for each user in the first `past` of the movies' columns; give NDCG@10."""
+    counts = [np.bincount(columns[:count], minlength=len(task.items)) for count in past]
     return metrics.evaluate_ranking(np.stack(counts), task).ndcg  # (n_users,)
 
 
-movie = np.searchsorted(task.items, train.sort_values(TIMESTAMP)[ITEM_ID])  # (n_train,) columns, oldest first
-past_only = rank_by_first(movie)
-rng = np.random.default_rng(SEED)
-as_many = np.mean([rank_by_first(rng.permutation(movie)) for _ in range(DRAWS)], axis=0)  # (n_users,)
-
 # %% [markdown]
 # The random draw is made several times, and each user's figure is the mean over the draws.
+
+# %%
+in_order = np.searchsorted(task.items, oldest_first[ITEM_ID])  # (n_train,) columns
+past_only = rank_by_first(in_order)
+rng = np.random.default_rng(SEED)
+as_many = np.mean([rank_by_first(rng.permutation(in_order)) for _ in range(DRAWS)], axis=0)  # (n_users,)
+
+# %% [markdown]
+# Two comparisons, and again an interval for each:
 
 # %%
 all_of_it = ranking["most popular"].ndcg
@@ -443,9 +449,9 @@ for name, difference in differences.items():
 
 # %% [markdown]
 # Fewer ratings make the list worse, whenever they were given. Whether it matters beyond that *when* they were given,
-# these users cannot tell: the second interval holds zero. It does bound the effect: whatever the future is worth to the
-# most popular list, it is little beside what separates the list from EASE. Had we compared the past with all ratings, we
-# would have blamed the future for both.
+# these users cannot tell: the second interval holds zero. It does bound the effect: whatever the future is worth to
+# the most popular list, it is little beside what separates the list from EASE. Had we compared the past with all
+# ratings, we would have blamed the future for both.
 
 # %%
 low, high = bounds["the past − as many at random"]
@@ -453,10 +459,10 @@ assert bounds["as many at random − all"][1] < 0, "fewer ratings should cost"
 assert max(-low, high) < (ndcg["EASE"] - ndcg["most popular"]) / 2, "the future should be worth little here"
 
 # %% [markdown]
-# A better model may gain more from the future than this one. Ji et al. (2023) find that such a leak can even change the
-# order of models, and in ways that nobody can foresee. So a lead on this split is no proof of a lead in production. A
-# system in production should be judged on a **global** split, with one moment for everybody. On so small a data set that
-# leaves little to rank for:
+# A better model may gain more from the future than this one. Ji et al. (2023) find that such a leak can even change
+# the order of models, and in ways that nobody can foresee. So a lead on this split is no proof of a lead in
+# production. A system in production should be judged on a **global** split, with one moment for everybody. On so small
+# a data set that leaves little to rank for:
 
 # %% tags=["nbval-check-output"]
 global_split = splits.split_by_global_time(ratings)
@@ -500,8 +506,8 @@ if USER == 387:
     assert median_year["EASE"] < median_year["most popular"] - 10, "EASE should stay with the old movies"
 
 # %% [markdown]
-# The history is of old movies, and so is EASE's list. SVD is in the right decade too, but mixes in well-rated rarities;
-# EASE lists what users with such a history have watched. Few users are as easy as this one:
+# The history is of old movies, and so is EASE's list. SVD is in the right decade too, but mixes in well-rated
+# rarities; EASE lists what users with such a history have watched. Few users are as easy as this one:
 
 # %%
 best = metrics.recommend(scores["EASE"], task.seen)  # (n_users, 10)
@@ -600,10 +606,10 @@ board.save()
 # %% [markdown]
 # ## Exercises
 #
-# 1. **A middle way.** Rank by $b_i$ shrunk harder: `BaselineOnly(bsl_options={"reg_i": 100})`, as a model of its own. How
-#    far towards the most popular list does its NDCG@10 get, and what does its RMSE pay?
-# 2. **Neighbours of users.** Write user-based CF on what was watched, in two matrix products like the item-based
-#    one. Which of the two covers more of the catalogue?
+# 1. **A middle way.** Rank by $b_i$ shrunk harder: `BaselineOnly(bsl_options={"reg_i": 100})`, as a model of its own.
+#    How far towards the most popular list does its NDCG@10 get, and what does its RMSE pay?
+# 2. **Neighbours of users.** Write user-based CF on what was watched, in two matrix products like the item-based one.
+#    Which of the two covers more of the catalogue?
 # 3. **Explain yourself.** EASE's weights say why a movie is recommended. With `ease_weights` on the 300 most popular
 #    movies, find the three watched movies that contribute most to one recommendation.
 # 4. **Recent first.** Keep EASE's weights, but score a history $h$ in which the latest movie counts 1 and the others
@@ -616,8 +622,8 @@ board.save()
 # - The models that predicted ratings well ranked worse than the most popular list.
 # - The models of what users watch beat that list. EASE and iALS led, and the data could not tell them apart.
 # - An NDCG over all rows at once praised random numbers; by user, over the whole catalogue, it told models apart.
-# - The split by user let in the future. What that was worth to the most popular list could not be told from zero once we
-#   compared histories of equal size.
+# - The split by user let in the future. What that was worth to the most popular list could not be told from zero once
+#   we compared histories of equal size.
 #
 # **Next**: [Lesson 04](04_build_two_towers_from_scratch.ipynb) builds a first two-tower model by hand.
 # [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) builds two towers that rank, with this lesson's table to beat.
