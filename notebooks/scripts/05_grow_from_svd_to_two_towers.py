@@ -23,8 +23,7 @@
 # **What you'll learn**
 # - why an embedding is a linear layer over a one-hot id, and two of them are matrix factorisation;
 # - how to tell that two models found the same thing when their numbers differ: principal angles;
-# - what features add to ids, and what a hidden layer adds to features;
-# - how to predict several yes-or-no answers at once, and how a softmax spoils it.
+# - what features add to ids, and what a hidden layer adds to features.
 #
 # **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for matrix factorisation,
 # [Lesson 04](04_build_two_towers_from_scratch.ipynb) for what a tower is; you need not have run them. One minute; 1.3
@@ -43,37 +42,27 @@ if importlib.util.find_spec("recsys_utils") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
 
 # %% [markdown]
-# The towers are written in Keras 3.
+# The towers are written in Keras 3; one call chooses it, and sets the figure style and the seeds.
 
 # %%
-import os
-from itertools import pairwise
+from recsys_utils.setup import set_up
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
+set_up(keras=3)
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from keras import layers
 from scipy.linalg import subspace_angles
-from sklearn.metrics import log_loss, roc_auc_score
-from surprise import SVD, KNNBaseline
 
-from recsys_utils.baselines import predict_with_surprise
+from recsys_utils import baselines, comparison, splits
 from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
-from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets.synthetic import DEVICES, EXPECTED, REGIONS, generate_planted, load_synthetic
 from recsys_utils.display import results_table
-from recsys_utils.metrics import rmse, top_k
-from recsys_utils.splits import split_random
-
-plt.style.use("recsys_utils.two_towers")
-tf.get_logger().setLevel("ERROR")
+from recsys_utils.metrics import recommend, rmse
 
 # %% [markdown]
-# Sizes, epochs and candidates, part by part.
+# Sizes, epochs and candidates, part by part. Some claims below hold for these sizes; their asserts say so.
 
 # %% tags=["parameters"]
 SEED = 1
@@ -81,9 +70,6 @@ RANK, TABLE_EPOCHS = 5, 40  # part one: the table that is known in full
 DIM, HIDDEN, BATCHES, EPOCHS = 8, 32, 75, 10  # part two: the ladder
 PENALTIES = [3, 100]  # on the vectors of ids
 SHOPPER = 34  # the user we recommend for
-N_CUSTOMERS, PRODUCT_EPOCHS = 5_000, 15  # part three: five products
-
-rng = np.random.default_rng(SEED)
 
 # %% [markdown]
 # ## Data: a table that is known in full
@@ -129,7 +115,8 @@ assert np.allclose(other_p @ other_q.T, p @ q.T), "both pairs should give the sa
 
 # %% [markdown]
 # So comparing numbers will not do. What all these $P$ share is the *subspace* that their columns span, and **principal
-# angles** measure how far two subspaces are apart: all zero if they are the same. Two planes, for example.
+# angles** (Björck and Golub, 1973) measure how far two subspaces are apart: all zero if they are the same. Two planes,
+# for example.
 
 # %% tags=["nbval-check-output"]
 flat, ramp = np.array([[1, 0], [0, 1], [0, 0]]), np.array([[1, 0], [0, 1], [0, 1]])  # (3, 2): tilted
@@ -140,7 +127,7 @@ assert np.allclose(angles, [45, 0]), "one direction in common, the other tilted 
 # %% [markdown]
 # ## Linear towers against truncated SVD
 #
-# First the SVD. Its strengths $\sigma_k$ say how many directions stand out; after those comes the noise.
+# First the SVD. Its strengths $\sigma_k$ say how much of the table each direction carries.
 
 # %%
 left, sigma, right = np.linalg.svd(table, full_matrices=False)
@@ -148,11 +135,11 @@ print("users", left.shape, "strengths", sigma.shape, "items", right.shape)
 best_error = np.sqrt((sigma[RANK:] ** 2).sum() / table.size)  # RMSE of the truncated SVD
 print("strengths", sigma[:8].round(1))
 print(f"truncated after {RANK}: RMSE {best_error:.3f} stars")
-assert sigma[RANK - 1] > 1.2 * sigma[RANK], "there should be a gap after the last direction we keep"
+assert RANK != 5 or sigma[4] > 1.2 * sigma[5], "there should be a gap after the fifth direction"
 
 # %% [markdown]
-# The gap after the last direction matters: where two strengths are equal, the subspace is not defined. Then the towers,
-# as Keras layers.
+# The gap after the fifth direction matters: where two strengths are equal, the subspace is not defined. Then come the
+# towers, as Keras layers.
 
 # %%
 keras.utils.set_random_seed(SEED)
@@ -176,7 +163,7 @@ p, q = (weight.numpy() for weight in linear.weights)  # (n_users, RANK), (n_item
 tower_error = rmse(table, p @ q.T)
 print(f"RMSE: towers {tower_error:.4f}, SVD {best_error:.4f} stars")
 assert tower_error < 1.01 * best_error, "linear towers should reach SVD's error within 1 %"
-assert tower_error > best_error * (1 - 1e-5), "and nothing of this rank can be below it"
+assert tower_error > best_error * (1 - 1e-3), "and nothing of this rank can be below it, but for rounding"
 
 # %% [markdown]
 # The same error, but is it the same thing? Measure the angles between what the towers span and what the SVD spans, for
@@ -188,6 +175,7 @@ def angles_to_svd(found, known):
     return np.degrees(subspace_angles(found, known))[::-1]  # (RANK,) smallest first
 
 
+rng = np.random.default_rng(SEED)
 angles = {
     "random, users": angles_to_svd(rng.normal(size=p.shape), left[:, :RANK]),
     "random, items": angles_to_svd(rng.normal(size=q.shape), right[:RANK].T),
@@ -202,12 +190,12 @@ results_table(pd.DataFrame([(name, *row) for name, row in angles.items()], colum
 
 # %%
 for side in ("users", "items"):
-    assert angles[f"towers, {side}"].max() < 3, "the towers should span SVD's subspaces"
+    assert RANK != 5 or angles[f"towers, {side}"].max() < 3, "the towers should span SVD's subspaces"
     assert angles[f"random, {side}"].max() > 80, "random numbers should not"
 
 # %% [markdown]
 # The curves show how it gets there. Left, the loss falls to SVD's and stops: there is nothing below. Right, every
-# user's first two coordinates, turned to lie on SVD's as well as a rotation and a stretch can: they land on each other.
+# user's first two coordinates, brought as near to SVD's as a linear map can: they land on each other.
 
 # %%
 turned = p @ np.linalg.lstsq(p, left[:, :RANK] * sigma[:RANK], rcond=None)[0]  # (n_users, RANK)
@@ -226,8 +214,9 @@ plt.show()
 # %% [markdown]
 # ## From here to two towers
 #
-# SVD stops at the first empty cell. The towers do not: their loss sums over the pairs there are. And a layer over a
-# one-hot id takes any other input as well. So two steps lead from matrix factorisation to two towers:
+# SVD stops at the first empty cell. The towers do not: their loss sums over the pairs there are, as in the matrix
+# factorisation of Koren et al. (2009). And a layer over a one-hot id takes any other input as well. So two steps lead
+# from matrix factorisation to two towers:
 #
 # | rung | a tower's vector |
 # |---|---|
@@ -240,8 +229,8 @@ plt.show()
 
 # %% tags=["nbval-check-output"]
 planted = load_synthetic("planted")
-train, test = split_random(planted.ratings)
-fit, validation = split_random(train)
+train, test = splits.split_random(planted.ratings)
+fit, validation = splits.split_random(train)
 print(f"{len(fit):,} ratings to fit, {len(validation):,} to choose by, {len(test):,} to test")
 train.head(3)
 
@@ -338,8 +327,7 @@ def train_rung(rung, penalty, ratings, watch=None):
 # %% [markdown]
 # ## Train the ladder
 #
-# How strongly to penalise the vectors of ids is chosen for each rung, on the validation part. (A wider search there,
-# from 1 to 200, liked these two candidates best.)
+# How strongly to penalise the vectors of ids is chosen for each rung, on the validation part.
 
 # %%
 RUNGS = ["linear, ids", "linear, ids and features", "nonlinear, ids and features"]
@@ -392,10 +380,12 @@ scores[RUNGS[0]].shape
 # floor.
 
 # %%
+from surprise import SVD, KNNBaseline
+
 predictions = {"mean": np.full(len(test), train[RATING].mean())}  # each (n_test,)
-predictions["SVD (Surprise)"] = predict_with_surprise(SVD(random_state=SEED), train, test)
+predictions["SVD (Surprise)"] = baselines.predict_with_surprise(SVD(random_state=SEED), train, test)
 neighbours = KNNBaseline(sim_options={"name": "pearson_baseline", "user_based": False})
-predictions["item CF, deviations"] = predict_with_surprise(neighbours, train, test)
+predictions["item CF, deviations"] = baselines.predict_with_surprise(neighbours, train, test)
 predictions |= {f"towers: {rung}": matrix[rows_of(test)] for rung, matrix in scores.items()}
 predictions["oracle: the noise floor"] = test[EXPECTED].to_numpy()
 error = {model: rmse(test[RATING], predicted) for model, predicted in predictions.items()}
@@ -407,7 +397,7 @@ floor = error["oracle: the noise floor"]
 # %%
 rows = []
 for model, predicted in predictions.items():
-    low, high = np.sqrt(bootstrap_interval((test[RATING] - predicted) ** 2, resamples=300))
+    low, high = np.sqrt(comparison.bootstrap_interval((test[RATING] - predicted) ** 2, resamples=300))
     found = (error["mean"] ** 2 - error[model] ** 2) / (error["mean"] ** 2 - floor**2)
     above = error[model] / floor - 1
     rows.append((model, error[model], f"{low:.3f} – {high:.3f}", f"{above:.0%}", f"{found:.0%}"))
@@ -422,21 +412,22 @@ results_table(pd.DataFrame(rows, columns=columns))
 # %%
 ladder = ["mean", *(f"towers: {rung}" for rung in RUNGS)]
 rows = [("mean", error["mean"] ** 2 - floor**2, "–")]
-for lower, upper in pairwise(ladder):
+for step, upper in enumerate(ladder[1:]):
+    lower = ladder[step]
     gain = (test[RATING] - predictions[lower]) ** 2 - (test[RATING] - predictions[upper]) ** 2
-    low, high = bootstrap_interval(gain, resamples=300)
+    low, high = comparison.bootstrap_interval(gain, resamples=300)
     rows.append((upper, error[upper] ** 2 - floor**2, f"{low:.3f} – {high:.3f}"))
-    assert low > 0, f"{upper} should close the gap further than {lower}"
+    assert DIM != 8 or low > 0, f"{upper} should close the gap further than {lower}"
 results_table(pd.DataFrame(rows, columns=["rung", "gap (stars²)", "closed by this step, 95 % interval"]))
 
 # %% [markdown]
 # Every step counts, and the top of the ladder is near the floor.
 
 # %%
-classics = error["SVD (Surprise)"], error["item CF, deviations"]
-assert error[ladder[1]] < 1.02 * min(classics), "linear towers on ids should be no worse than the classics"
-assert error[ladder[2]] < 0.95 * min(classics), "features should beat them clearly"
-assert error[ladder[3]] < 1.1 * floor, "the last rung should come near the floor"
+best_classic = min(error["SVD (Surprise)"], error["item CF, deviations"])
+assert DIM != 8 or error[ladder[1]] < 1.02 * best_classic, "linear towers on ids should be no worse than the classics"
+assert DIM != 8 or error[ladder[2]] < 0.95 * best_classic, "features should beat them clearly"
+assert DIM != 8 or error[ladder[3]] < 1.1 * floor, "the last rung should come near the floor"
 
 # %% [markdown]
 # ## See what a hidden layer is for
@@ -480,7 +471,7 @@ plt.show()
 
 # %%
 off = {name: rmse(surfaces["planted"], surfaces[name]) for name in RUNGS}
-assert off[RUNGS[2]] < 0.75 * min(off[RUNGS[0]], off[RUNGS[1]]), "the hidden layer should be nearest"
+assert DIM != 8 or off[RUNGS[2]] < 0.75 * min(off[RUNGS[0]], off[RUNGS[1]]), "the hidden layer should be nearest"
 results_table(pd.DataFrame({"model": off.keys(), "distance to the planted surface (stars)": off.values()}))
 
 # %% [markdown]
@@ -495,7 +486,7 @@ print(f"user {SHOPPER}: {user['age']} years, {REGIONS[user['region']]}, {DEVICES
 is_seen = np.zeros(expected.shape, dtype=bool)  # (n_users, n_items)
 is_seen[rows_of(train)] = True
 known = {**scores, "oracle": expected}
-best = {name: top_k(np.where(is_seen, -np.inf, matrix), 10) for name, matrix in known.items()}
+best = {name: recommend(matrix, is_seen, 10) for name, matrix in known.items()}
 items = best[RUNGS[2]][place]  # (10,) columns of the (n_users, 10) in `best`
 shown = planted.items.iloc[items][[TITLE, "price", "discount"]]
 shown = shown.assign(predicted=scores[RUNGS[2]][place, items], expected=expected[place, items])
@@ -508,202 +499,10 @@ results_table(shown, digits=2)
 # %%
 worth = {name: np.take_along_axis(expected, columns, axis=1).mean(axis=1) for name, columns in best.items()}
 everybody = [stars.mean() for stars in worth.values()]  # from the lowest rung to the oracle
-assert everybody[0] < min(everybody[1:3]) < everybody[3], "features should recommend better than ids alone"
+assert DIM != 8 or everybody[0] < min(everybody[1:3]) < everybody[3], "features should recommend better than ids alone"
 rows = [(name, stars[place], stars.mean()) for name, stars in worth.items()]
 columns = ["model", f"expected stars, user {SHOPPER}", "expected stars, all users"]
 results_table(pd.DataFrame(rows, columns=columns), digits=2)
-
-# %% [markdown]
-# ## Several answers at once: five products
-#
-# Another kind of answer is a row of yes and no: which of five products does a customer buy? Several can be right at
-# once, or none. We plant something to learn: ten numbers between 0 and 1 describe a customer and decide on two tastes,
-# each product suits some tastes, and some products sell more than others.
-
-# %% tags=["nbval-check-output"]
-PRODUCTS = ["coffee", "novel", "lamp", "tent", "guitar"]
-customers = rng.random((N_CUSTOMERS, 10)).astype(np.float32)  # (n_customers, 10)
-tastes = np.tanh(4 * (customers - 0.5) @ rng.normal(size=(10, 2)))  # (n_customers, 2)
-suits = 3 * np.array([[1, 0], [-1, 0.5], [0, 1], [0.7, 0.7], [0.5, -1]])  # (products, 2)
-chance = 1 / (1 + np.exp(-(tastes @ suits.T + [1.0, 0.0, -0.5, -1.0, -1.5])))  # (n_customers, products)
-bought = (rng.random(chance.shape) < chance).astype(np.float32)  # (n_customers, products) of 0 and 1
-train_rows, test_rows = slice(0, N_CUSTOMERS * 4 // 5), slice(N_CUSTOMERS * 4 // 5, None)
-prior = bought[train_rows].mean(axis=0)  # (products,)
-print("buyers:", ", ".join(f"{name} {share:.0%}" for name, share in zip(PRODUCTS, prior, strict=True)))
-
-# %% [markdown]
-# The **user tower** has a hidden layer and four outputs. The **product tower** is linear over a one-hot id, so by part
-# one it is a vector a product. Scoring a customer against all five is one matrix product, which is what a `Dense` layer
-# does: its weights are the product vectors. What comes out goes through a **sigmoid**, one for each product, and the
-# loss is the **binary cross-entropy**: five questions, each on its own.
-
-# %%
-keras.utils.set_random_seed(SEED)
-numbers = keras.Input((10,))
-around_zero = layers.Rescaling(2, offset=-1)(numbers)  # from [0, 1] to [-1, 1]
-vector = layers.Dense(4)(layers.Dense(32, "tanh")(around_zero))  # (batch, 4): the customer's vector
-product_tower = layers.Dense(len(PRODUCTS), "sigmoid")  # weights (4, products): a vector a product
-shop = keras.Model(numbers, product_tower(vector))
-shop.compile(keras.optimizers.Adam(0.03), "binary_crossentropy", steps_per_execution=25, jit_compile=False)
-data = customers[train_rows], bought[train_rows]
-shop_history = shop.fit(*data, 128, PRODUCT_EPOCHS, validation_split=0.2, verbose=0).history
-predicted = shop.predict(customers[test_rows], batch_size=1_024, verbose=0)  # (n_test, products)
-print("product vectors", product_tower.kernel.numpy().T.shape, "predictions", predicted.shape)
-
-# %% [markdown]
-# First question, label by label: how often does a buyer get a higher score than somebody who did not buy? That is the
-# **AUC**. The first row is the **prior**, which tells everybody what sells best.
-
-# %%
-truth = bought[test_rows]
-chances = {"prior": np.tile(prior, (len(truth), 1)), "two towers": predicted, "oracle": chance[test_rows]}
-auc = {name: roc_auc_score(truth, score, average=None) for name, score in chances.items()}  # each (products,)
-columns = ["AUC", *PRODUCTS]
-results_table(pd.DataFrame([(name, *row) for name, row in auc.items()], columns=columns))
-
-# %% [markdown]
-# Second question, customer by customer: of the k products that we offer, how many do they buy? That is **precision@k**,
-# with its interval over customers.
-
-# %%
-precision, loss, rows = {}, {}, []
-for name, score in chances.items():
-    loss[name] = log_loss(truth.ravel(), score.ravel())  # nats a product
-    row = {"model": name, "loss": loss[name]}
-    for k in (1, 2):
-        precision[name, k] = np.take_along_axis(truth, top_k(score, k), axis=1).mean(axis=1)  # (n_test,)
-        low, high = bootstrap_interval(precision[name, k])
-        row |= {f"precision@{k}": precision[name, k].mean(), f"interval@{k}": f"{low:.2f} – {high:.2f}"}
-    rows.append(row)
-results_table(pd.DataFrame(rows))
-
-# %% [markdown]
-# The towers are close to the oracle, which knows each chance and not the outcome.
-
-# %%
-for k in (1, 2):
-    low, _ = bootstrap_interval(precision["two towers", k] - precision["prior", k])
-    assert low > 0, f"the towers should offer better products than the prior at k = {k}"
-assert (auc["two towers"] > 0.7).all() and (auc["prior"] == 0.5).all(), "every label should be learnt"
-assert (auc["oracle"] - auc["two towers"]).max() < 0.05, "and each close to the best that is possible"
-assert loss["oracle"] < loss["two towers"] < loss["prior"], "the loss should agree"
-
-# %% [markdown]
-# ## What goes wrong, and why
-#
-# This lesson grew from a write-up that had the same idea, from SVD to two towers, and five products, a random yes or no
-# each. It reports a loss of 143.6 and accuracies of 0.15, 0.15 and 0.055. Here it is: ten numbers between 0 and 1 into
-# an `Embedding`, two towers, three heads with a softmax, categorical cross-entropy on all of them.
-
-
-# %%
-def make_original():
-    numbers = keras.Input((10,))
-    looked_up = layers.Flatten()(layers.Embedding(100, 10)(numbers))  # (batch, 100)
-    hidden = [layers.Dense(32, "relu")(layers.Dense(64, "relu")(looked_up)) for _ in range(2)]
-    together = layers.Dense(32, "relu")(layers.Concatenate()(hidden))
-    model = keras.Model(numbers, [layers.Dense(5, "softmax")(x) for x in (*hidden, together)])
-    losses, metrics = ["categorical_crossentropy"] * 3, [["accuracy"]] * 3
-    # not in TensorFlow's deterministic mode, which takes the true slope and so hides what goes wrong
-    model.compile("adam", losses, metrics=metrics, steps_per_execution=32, jit_compile=False)
-    return model
-
-
-keras.utils.set_random_seed(SEED)
-some, answers = customers[:1_000], rng.integers(0, 2, size=(1_000, 5)).astype(np.float32)
-original = make_original()
-original_history = original.fit(some, [answers] * 3, batch_size=32, epochs=10, verbose=0).history
-
-# %% [markdown]
-# **It sees no input.** An embedding looks up whole numbers, and every number in [0, 1) is cut to 0. All ten numbers of
-# all customers fetch row 0, and the model says the same to everybody.
-
-# %% tags=["nbval-check-output"]
-rows_fetched = np.unique(some.astype(int))
-says = original.predict(some, verbose=0)  # three heads, each (1_000, 5)
-largest = max(np.ptp(head, axis=0).max() for head in says)  # 0, or what a processor's rounding leaves
-print("rows fetched:", rows_fetched)
-print(f"largest difference between two customers: {largest:.2f}")
-assert rows_fetched.tolist() == [0], "every number should be cut to 0"
-assert largest < 1e-3, "so all customers should get the same answer"
-assert np.ptp(predicted, axis=0).min() > 0.1, "our towers should tell customers apart"
-
-# %% [markdown]
-# **Its loss grows.** A softmax shares 1 out among the products, while a row of the targets can add up to anything from
-# 0 to 5. For a softmax, Keras takes the slope of the cross-entropy to be $p - y$: a shortcut that holds only if $y$ adds
-# up to 1. Compare it, for a customer of three products, with the slope measured by central differences, and with the
-# sigmoid's.
-
-# %%
-row = np.array([[1, 1, 0, 1, 0]], dtype=np.float32)  # (1, products): three are right
-losses = {"softmax": keras.losses.categorical_crossentropy, "sigmoid": keras.losses.binary_crossentropy}
-slopes = {}
-for name, function in losses.items():
-    start = tf.Variable(tf.zeros((1, 5)))
-    with tf.GradientTape() as tape:
-        value = function(row, start, from_logits=True)
-    taken = tape.gradient(value, start).numpy()[0]
-    steps = 0.01 * np.eye(5, dtype=np.float32)  # one logit at a time
-    up, down = (function(np.tile(row, (5, 1)), sign * steps, from_logits=True).numpy() for sign in (1, -1))
-    slopes[name] = taken, (up - down) / 0.02
-    print(f"{name}: taken {taken.round(2)}, measured {slopes[name][1].round(2)}")
-
-# %% [markdown]
-# What Keras follows is not the slope of the loss. It adds up to 1 − 3: the logits are pushed up together, at every step
-# and for good. The weights grow, differences between logits grow with them, and so does the loss. With the sigmoid each
-# product has its own slope.
-
-# %%
-assert np.allclose(slopes["softmax"][0].sum(), 1 - row.sum()), "the shortcut should push all logits one way"
-assert not np.allclose(*slopes["softmax"], atol=0.1), "and it should not be the slope of the loss"
-assert np.allclose(*slopes["sigmoid"], atol=1e-3), "binary cross-entropy should have the right slope"
-print(f"loss by epoch: {' '.join(f'{loss:.0f}' for loss in original_history['loss'])}")
-assert original_history["loss"][-1] > 20 * original_history["loss"][0], "the original's loss should grow"
-
-# %% [markdown]
-# **Its accuracy is below chance.** For a row with several right answers, Keras compares the likeliest product with the
-# *first* right one. So a model that sees no input can still be right more often than not: it says "the first product".
-# All three heads are below that. They do no better than a five-sided die, because the pushes keep changing their answer.
-
-# %%
-accuracies = [values[-1] for name, values in original_history.items() if name.endswith("accuracy")]
-always_first = (answers.argmax(axis=1) == 0).mean()
-rows = [("always the first product", always_first), ("a five-sided die", 1 / 5)]
-rows += [(f"head {head + 1}", accuracy) for head, accuracy in enumerate(accuracies)]
-assert max(accuracies) < always_first, "every head should be below a constant answer"
-results_table(pd.DataFrame(rows, columns=["answer", "accuracy"]))
-
-# %% [markdown]
-# Side by side: the original's loss climbs, on a logarithmic scale. Ours falls from the prior's towards the oracle's, on
-# the fitted and on the held-out part.
-
-# %%
-figure, axes = plt.subplots(1, 2)
-axes[0].semilogy(range(1, 11), original_history["loss"], marker="o", color="C1")
-axes[0].set(title="Original: softmax, three heads", xlabel="epoch", ylabel="sum of three losses (nats)")
-epochs = range(1, PRODUCT_EPOCHS + 1)
-axes[1].plot(epochs, shop_history["loss"], label="fitted")
-axes[1].plot(epochs, shop_history["val_loss"], label="validation")
-axes[1].axhline(loss["prior"], color="grey", linestyle=":", label="prior, test")
-axes[1].axhline(loss["oracle"], color="k", linestyle="--", label="oracle, test")
-axes[1].set(title="Repaired: sigmoid, two towers", xlabel="epoch", ylabel="loss a product (nats)")
-axes[1].set_xticks(epochs[::2])
-axes[1].legend()
-plt.show()
-
-# %% [markdown]
-# Two defects are left. Both of its "towers" read the same input, so there was no user side and no product side; the
-# repaired model has one of each. And its targets were drawn at random. Give those to the repaired model, and it learns
-# nothing either.
-
-# %%
-keras.utils.set_random_seed(SEED)
-for_noise = keras.models.clone_model(shop)
-for_noise.compile("adam", "binary_crossentropy", steps_per_execution=10, jit_compile=False)
-for_noise.fit(some[:800], answers[:800], batch_size=80, epochs=10, verbose=0)
-noise_auc = roc_auc_score(answers[800:], for_noise.predict(some[800:], verbose=0), average="macro")
-print(f"mean AUC: random targets {noise_auc:.2f}, planted targets {auc['two towers'].mean():.2f}")
-assert abs(noise_auc - 0.5) < 0.1, "random targets cannot be learnt"
 
 # %% [markdown]
 # ## In practice
@@ -714,22 +513,14 @@ assert abs(noise_auc - 0.5) < 0.1, "random targets cannot be learnt"
 #   before you pay for it.
 # - **The dot product is a bottleneck, on purpose.** However deep the towers, the table of all scores has at most DIM + 2
 #   directions. That is what makes an index possible, and a ridge needs a few of them.
-# - **Calibrated or ranked?** Binary cross-entropy gives probabilities. If only the order matters, other losses do
-#   better; Part III is about them.
-# - **Read the axis of a metric.** Accuracy on several labels at once says nothing without a constant answer beside it.
 #
 # ## Exercises
 #
-# 1. Set `RANK` to 6. The assert on the gap objects; take it out and go on. What happens to the angles, and why so little
-#    to the error?
+# 1. Set `RANK` to 6. What happens to the angles, and why so little to the error?
 # 2. Hide half of the full table from the linear towers and fill the holes with 0 for the SVD. Which of the two predicts
 #    the hidden half better, and why?
 # 3. Give the nonlinear rung a second hidden layer. Does it come nearer to the floor than the interval is wide?
 # 4. Set `DIM` to 2. Which of the planted effects can still be told, and which rung suffers most?
-# 5. Give the original a loss of your own that returns `-keras.ops.sum(y * keras.ops.log(p), axis=1)`. Its slope is the
-#    true one. Does the loss still grow? Where does the accuracy end, and why there?
-# 6. Add a sixth product that nobody has bought yet, with a description. What must the product tower read instead of a
-#    one-hot id?
 #
 # ## Takeaways
 #
@@ -737,18 +528,14 @@ assert abs(noise_auc - 0.5) < 0.1, "random targets cannot be learnt"
 #   matrix factorisation.
 # - Ids, then features, then a hidden layer: every rung closed more of the gap to the floor than chance explains, and the
 #   hidden layer came nearest to the ridge of age and price.
-# - Several right answers want a sigmoid each and binary cross-entropy; then AUC and precision@k beat the prior, label by
-#   label.
-# - With a softmax over several right answers, what is followed is not the slope of the loss, and the loss grew.
-# - An embedding over numbers between 0 and 1 looks up row 0 for all of them.
 #
 # ## Next
 #
-# [Lesson 07](06_predict_ratings.ipynb) takes these towers to real ratings of real movies.
+# [Lesson 06](06_predict_ratings.ipynb) takes these towers to real ratings of real movies.
+# [Lesson 08](08_score_several_products.ipynb) gives the item tower five products and several right answers.
 #
 # **References**
 # - Eckart and Young (1936). *The approximation of one matrix by another of lower rank.* Psychometrika 1.
 # - Björck and Golub (1973). *Numerical methods for computing angles between linear subspaces.* Mathematics of
 #   Computation 27.
 # - Koren, Bell and Volinsky (2009). *Matrix factorization techniques for recommender systems.* Computer 42(8).
-# - Huang et al. (2013). *Learning deep structured semantic models for web search using clickthrough data.* CIKM.
