@@ -73,7 +73,7 @@ def open_database(url: str | None = None) -> Database:
             shown, reason = address.render_as_string(hide_password=True), " ".join(str(error.orig).split())
             raise ConnectionError(f"no PostgreSQL can be used at {shown}: {reason}; {WANTED}") from error
         if url:
-            undo.callback(_execute, engine, f"DROP SCHEMA {schema} CASCADE")
+            undo.callback(_execute, engine, f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         database = undo.pop_all()
     database.engine = engine
     return database
