@@ -86,21 +86,16 @@ def count(engine, table):
 
 
 def test_effective_country_by_hand(messy):
-    posts = postgres.run_query(messy, "posts.sql", until=END, min_likes=0, fallback="IN")
+    posts = postgres.run_query(messy, "posts.sql", until=END, fallback="IN")
     assert posts["post_id"].tolist() == [10, 11, 12, 13, 14, 15, 16]
     assert posts["country"].tolist() == ["IN", "BR", "BR", "CH", "IN", "IN", "IN"]
     assert posts["caption"].iloc[-1] == AWKWARD_CAPTION
     assert posts["language"].isna().tolist() == [False, False, False, True, False, False, True]
 
 
-def test_posts_by_time_and_likes(messy):
-    def ids(until, min_likes):
-        query = postgres.run_query(messy, "posts.sql", until=until, min_likes=min_likes, fallback="NG")
-        return query["post_id"].tolist()
-
-    assert ids(START + 2 * DAY, 0) == [10, 11, 12, 13, 14, 15]
-    assert ids(END, 1) == [10, 12, 16]
-    assert ids(START + DAY, 1) == [10]
+def test_posts_by_time(messy):
+    posts = postgres.run_query(messy, "posts.sql", until=START + 2 * DAY, fallback="NG")
+    assert posts["post_id"].tolist() == [10, 11, 12, 13, 14, 15]
 
 
 def test_users_by_hand(messy):
@@ -111,19 +106,18 @@ def test_users_by_hand(messy):
 
 
 def test_interactions_by_hand(messy):
-    def rows(since, until, min_likes):
-        pairs = postgres.run_query(messy, "interactions.sql", since=since, until=until, min_likes=min_likes)
+    def rows(since, until):
+        pairs = postgres.run_query(messy, "interactions.sql", since=since, until=until)
         return [tuple(int(value) for value in row) for row in pairs.itertuples(index=False)]
 
-    assert rows(START, END, 0) == [
+    assert rows(START, END) == [
         (1, 10, 1, 2, 1),
         (1, 11, 0, 2, 0),
         (2, 10, 0, 1, 0),
         (2, 12, 1, 1, 0),
         (4, 16, 1, 1, 1),
     ]
-    assert rows(START, END, 1) == [(1, 10, 1, 2, 1), (2, 12, 1, 1, 0), (4, 16, 1, 1, 1)]
-    assert rows(START + DAY, START + 3 * DAY, 0) == [(1, 10, 0, 1, 0), (2, 12, 1, 1, 0)]
+    assert rows(START + DAY, START + 3 * DAY) == [(1, 10, 0, 1, 0), (2, 12, 1, 1, 0)]
 
 
 @pytest.mark.parametrize("cut", [10, 30, DAYS])
@@ -139,10 +133,8 @@ def test_queries_agree_with_pandas(engine, cut):
 
     pairs = past.fillna({"likes": 0}).assign(saves=past["saved"] == "Y").groupby(["user_id", "post_id"], as_index=False)
     expected = pairs[["likes", "views", "saves"]].sum()
-    answer = postgres.run_query(engine, "interactions.sql", since=START, until=until, min_likes=0)
+    answer = postgres.run_query(engine, "interactions.sql", since=START, until=until)
     pd.testing.assert_frame_equal(answer, expected, check_dtype=False)
-    liked = postgres.run_query(engine, "interactions.sql", since=START, until=until, min_likes=1)
-    pd.testing.assert_frame_equal(liked, expected[expected["likes"] > 0].reset_index(drop=True), check_dtype=False)
 
     active = world.users[world.users["user_id"].isin(past["user_id"])].reset_index(drop=True)
     answer = postgres.run_query(engine, "users.sql", until=until)
@@ -152,18 +144,18 @@ def test_queries_agree_with_pandas(engine, cut):
 
     there = world.posts[world.posts["created_at"] < until].reset_index(drop=True)
     owners = there["owner_id"].map(clean(world.users.set_index("user_id")["country"]))
-    answer = postgres.run_query(engine, "posts.sql", until=until, min_likes=0, fallback="CH")
+    answer = postgres.run_query(engine, "posts.sql", until=until, fallback="CH")
     assert answer["post_id"].tolist() == there["post_id"].tolist()
     assert answer["country"].tolist() == clean(there["country"]).fillna(owners).fillna("CH").tolist()
 
 
 def test_values_cannot_be_commands(messy):
     attack = "x'; DROP TABLE posts; --"
-    answer = postgres.run_query(messy, "posts.sql", until=END, min_likes=0, fallback=attack)
+    answer = postgres.run_query(messy, "posts.sql", until=END, fallback=attack)
     assert answer["country"].tolist().count(attack) == 3
     assert count(messy, "posts") == 7
     with pytest.raises(exc.DBAPIError):
-        postgres.run_query(messy, "posts.sql", until="now'; DROP TABLE posts; --", min_likes=0, fallback="IN")
+        postgres.run_query(messy, "posts.sql", until="now'; DROP TABLE posts; --", fallback="IN")
     assert count(messy, "posts") == 7
 
 
