@@ -635,8 +635,7 @@ log_ratio = head([user_tower(encode_user.output), video_tower(encode_video.outpu
 smearing = float(np.exp(log_raw - fitted[RETRIEVER]).mean())
 ratio = layers.Rescaling(smearing, offset=-1)(keras.ops.exp(log_ratio))  # (batch, 1)
 served = keras.Model(encode_user.input | encode_video.input, ratio)
-few = test.head(1000)
-asked = take(user_raw, few["user_row"]) | take(video_raw, few["video_row"])
+asked = take(user_raw, test["user_row"][:1000]) | take(video_raw, test["video_row"][:1000])
 with tempfile.TemporaryDirectory() as folder:
     served.save(f"{folder}/watch_ratio.keras")
     loaded = keras.models.load_model(f"{folder}/watch_ratio.keras")

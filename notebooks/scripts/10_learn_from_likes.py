@@ -184,6 +184,11 @@ class Window(NamedTuple):
     later: pd.DataFrame  # pairs after it that were not known
 
 
+# %% [markdown]
+# Four queries fill a window.
+
+
+# %%
 def read_window(cut, end):
     cut, end = social.START + pd.Timedelta(days=cut), social.START + pd.Timedelta(days=end)
     users = postgres.run_query(engine, "users.sql", until=end)
@@ -301,22 +306,21 @@ class Side(NamedTuple):
         return [part[rows] for part in self]
 
 
+# %% [markdown]
+# Users and posts share the vocabularies of countries and languages.
+
+
+# %%
 def encode_sides(window):
-    countries, languages = (
-        np.union1d(window.users["country"].dropna(), window.posts["country"]),
-        sorted(social.LANGUAGES),
-    )
-    return tuple(
-        Side(
-            encode(window.known[column].unique(), frame[column]),
-            encode(countries, frame["country"]),
-            bag_of(languages, lists),
-        )
-        for column, frame, lists in (
-            ("user_id", window.users, window.users["languages"]),
-            ("post_id", window.posts, window.posts["language"].map(lambda code: [code])),
-        )
-    )
+    countries = np.union1d(window.users["country"].dropna(), window.posts["country"])
+
+    def encode_side(column, frame, lists):
+        number = encode(window.known[column].unique(), frame[column])
+        return Side(number, encode(countries, frame["country"]), bag_of(sorted(social.LANGUAGES), lists))
+
+    bags_of_one = window.posts["language"].map(lambda code: [code])
+    users = encode_side("user_id", window.users, window.users["languages"])
+    return users, encode_side("post_id", window.posts, bags_of_one)
 
 
 # %% [markdown]
