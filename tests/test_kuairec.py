@@ -20,7 +20,7 @@ PAIR = [USER_ID, VIDEO_ID]
 
 @pytest.fixture(scope="module")
 def made():
-    """The data set that lesson 06 uses."""
+    """The data set that lesson 09 uses."""
     return generate_kuairec()
 
 
@@ -155,7 +155,8 @@ def test_one_seed_is_one_data_set(tiny):
         ({"n_small_users": 0}, "n_small_users is 0; expected 1 to 40"),
         ({"n_small_videos": 31}, "n_small_videos is 31; expected 1 to 30"),
         ({"n_pairs": 1_121}, "n_pairs is 1121; expected 1 to 1120"),
-        ({"n_users": 0}, "n_small_users is 10; expected 1 to 0"),
+        ({"n_users": 0}, "n_users is 0; expected 1 or more"),
+        ({"n_videos": -1}, "n_videos is -1; expected 1 or more"),
     ],
 )
 def test_sizes_that_cannot_be(sizes, says):

@@ -17,7 +17,7 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/09_predict_watch_ratio.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/09_predict_watch_ratio.ipynb)
 #
-# **What you'll do**: predict how much of a short video a person will watch, from tables joined by id, with two models
+# **What you'll do**: predict how much of a short video a user will watch, from tables joined by id, with two models
 # that have the same towers and differ in their last step.
 #
 # **What you'll learn**
@@ -28,7 +28,7 @@
 # - what a head that concatenates (a ranker) and a head that multiplies (a retriever) cost;
 # - seven quiet mistakes of an earlier write-up, each reproduced and repaired.
 #
-# **What you'll need**: [Lesson 07](06_predict_ratings.ipynb), which introduces the towers; one minute and 1.5 GB of
+# **What you'll need**: [Lesson 06](06_predict_ratings.ipynb), which trains two towers on ratings; one minute and 1.5 GB of
 # memory.
 
 # %% [markdown]
@@ -47,13 +47,9 @@ if importlib.util.find_spec("recsys_utils") is None:
 # The models are written in Keras 3; the course's package brings the data and the metrics.
 
 # %%
-import os
-import tempfile
-import time
+from recsys_utils.setup import set_up
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+set_up(keras=3, deterministic=True)  # the same seed gives the same model
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,17 +57,15 @@ import pandas as pd
 import tensorflow as tf
 from keras import layers
 
-from recsys_utils.columns import USER_ID
 from recsys_utils.comparison import bootstrap_interval
-from recsys_utils.datasets.kuairec import ONE_HOT, VIDEO_ID, WATCH_RATIO, load_kuairec
+from recsys_utils.datasets.kuairec import ONE_HOT, USER_ID, VIDEO_ID, WATCH_RATIO, load_kuairec
+from recsys_utils.datasets.kuairec_generator import generate_kuairec
 from recsys_utils.display import results_table
 from recsys_utils.metrics import mae, rmse, top_k
 
-plt.style.use("recsys_utils.two_towers")
-tf.config.experimental.enable_op_determinism()  # the same seed gives the same model
-
 # %% [markdown]
-# With `PATH = "KuaiRec.zip"` the lesson reads a copy of the official archive; its asserts speak of the made data.
+# With `PATH = "KuaiRec.zip"` the lesson reads a copy of the official archive. Asserts that begin with `PATH or` hold for
+# the made data, and pass with the archive.
 
 # %% tags=["parameters"]
 SEED = 1
@@ -86,13 +80,13 @@ USER = 523
 # %% [markdown]
 # ## The data: seven tables of a video platform
 #
-# KuaiRec (Gao et al., 2022) is a log of the app Kuaishou. Its **watch ratio** is the time a person watched divided by
+# KuaiRec (Gao et al., 2022) is a log of the app Kuaishou. Its **watch ratio** is the time a user watched divided by
 # the length of the video: 0.1 is a skip, 1 a whole video, 3 a video seen three times. By default we load data that is
 # *made* with the same tables and columns. That spares a download of 432 MB, and since its signal was planted, we know
 # the best score that any model could reach.
 
 # %% tags=["nbval-check-output"]
-kuairec = load_kuairec(PATH)
+kuairec = generate_kuairec() if PATH is None else load_kuairec(PATH)
 for name, table in zip(kuairec._fields[:7], kuairec, strict=False):
     print(f"{name:20}{len(table):8,} rows {len(table.columns):3} columns")
 
@@ -106,20 +100,20 @@ print(f"{len(kuairec.big_matrix) - len(views):,} repeated rows dropped, {len(vie
 views[[USER_ID, VIDEO_ID, "play_duration", "video_duration", "time", WATCH_RATIO]].head(3)
 
 # %% [markdown]
-# We test on the **small matrix**: some of the users by some of the videos, with nearly every pair. These people were
+# We test on the **small matrix**: some of the users by some of the videos, with nearly every pair. These users were
 # shown these videos whatever anybody predicted.
 
 # %% tags=["nbval-check-output"]
 small = kuairec.small_matrix
 n_users, n_videos = small[USER_ID].nunique(), small[VIDEO_ID].nunique()
 print(f"{n_users} users by {n_videos} videos, {len(small) / (n_users * n_videos):.1%} of the pairs")
-assert small[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on must not be trained on"
+assert PATH or small[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on must not be trained on"
 
 # %% [markdown]
 # ## The idea: a heavy tail, and two heads
 #
-# Half of the views end early, and a few never seem to end. The axis is logarithmic; the tail on the right holds the
-# replays.
+# Most views end before the video does, and a few never seem to end. The axis is logarithmic; the tail on the right
+# holds the replays.
 
 # %%
 quantiles = views[WATCH_RATIO].quantile([0.5, 0.99, 1])
@@ -131,16 +125,17 @@ for quantile, name in zip(quantiles, ("median", "99 %", "largest"), strict=True)
     axes.text(quantile * 1.06, axes.get_ylim()[1] * 0.93, f"{name}\n{quantile:.2f}", va="top")
 axes.set(xscale="log", xlabel="watch ratio (below 0.01 drawn at 0.01)", ylabel="views", title="A few views are huge")
 plt.show()
-assert 0.7 < quantiles[0.5] < 0.8 and quantiles[0.99] > 4, "the tail should be heavy"
+assert PATH or (views[WATCH_RATIO] < 1).mean() > 0.6, "most views should end early"
+assert PATH or (quantiles[0.5] < 0.9 and quantiles[0.99] > 4), "the tail should be heavy"
 
 
 # %% [markdown]
 # So we shall train on $\log(1 + r)$, where a replay is a large value but no giant. A model of the logarithm must still
-# answer in ratios. If $\log(1 + r) = f(x) + e$ with an error $e$ that does not depend on $x$, then
+# answer in ratios. If $\log(1 + r) = f(x) + \varepsilon$ with an error $\varepsilon$ that does not depend on $x$, then
 #
-# $$\mathbb{E}[1 + r] = e^{f(x)}\, \mathbb{E}[e^{e}]$$
+# $$\mathbb{E}[1 + r] = e^{f(x)}\, \mathbb{E}[e^{\varepsilon}]$$
 #
-# and the second factor is one number, the mean of $e^{e}$ over the training views. Leave it out and you predict
+# and the second factor is one number, the mean of $e^{\varepsilon}$ over the training views. Leave it out and you predict
 # something near the median (Duan, 1983, calls the factor *smearing*). On four views:
 
 
@@ -269,8 +264,8 @@ for name, target in {"raw": raw, "clipped at 99 %": raw.clip(max=clip_at), "log(
 choices = pd.DataFrame(choices).T.rename_axis(["target", "λ"])
 best_of_target = choices.loc[choices.groupby("target", sort=False)["R²"].idxmax()]
 best_target, best_shrinkage = choices["R²"].idxmax()
-assert best_target == "log(1 + r)", "the logarithm should explain most"
-assert best_of_target["MAE"].idxmin()[0] == "clipped at 99 %", "clipping should have the lowest absolute error"
+assert PATH or best_target == "log(1 + r)", "the logarithm should explain most"
+assert PATH or best_of_target["MAE"].idxmin()[0] == "clipped at 99 %", "clipping should have the lowest absolute error"
 results_table(best_of_target.reset_index())
 
 
@@ -432,8 +427,8 @@ RETRIEVER, RANKER = "retriever, dot head", "ranker, concat head"
 models = {RETRIEVER: train_model("dot", np.log1p, huber), RANKER: train_model("concat", np.log1p, huber)}
 
 # %% [markdown]
-# The dashed training loss falls on where validation loss has stopped: from there on, the towers learn the noise of the
-# views they are shown.
+# The dashed training loss ends below the validation loss: the towers also learn the noise of the views that they are
+# shown.
 
 # %%
 figure, axes = plt.subplots()
@@ -441,7 +436,9 @@ for color, (name, (*_, history)) in enumerate(models.items()):
     epochs = np.arange(1, len(history["loss"]) + 1)
     axes.plot(epochs, history["val_loss"], "o-", color=f"C{color}", label=f"{name}: validation")
     axes.plot(epochs, history["loss"], "--", color=f"C{color}", linewidth=1, label=f"{name}: training")
-    assert min(history["val_loss"]) < history["val_loss"][0], "training should help on views that are held out"
+    if PATH is None and EPOCHS > 1:
+        assert min(history["val_loss"]) < history["val_loss"][0], "training should help on views that are held out"
+        assert history["loss"][-1] < history["val_loss"][-1], "the towers should fit the training views closer"
 axes.set(xlabel="epoch", ylabel="Huber loss of log(1 + r)", title="Learning curves")
 axes.legend()
 plt.show()
@@ -450,9 +447,8 @@ plt.show()
 # %% [markdown]
 # ## The original recipe
 #
-# An earlier write-up trained on KuaiRec and reported an $R^2$ of 0.063. Its pipeline gets a row in our table, repaired
-# only where it did not run: ids and label codes as numbers, all of them standardised; categories by row position, after
-# rows with gaps were dropped.
+# An earlier write-up trained on KuaiRec. Its pipeline gets a row in our table, repaired only where it did not run: ids
+# and label codes as numbers, all of them standardised; categories by row position, after rows with gaps were dropped.
 
 
 # %%
@@ -523,21 +519,21 @@ for name, predicted in predictions.items():
     rows[name] = measure(actual, predicted) | {"R² over the biases'": "{:+.3f} to {:+.3f}".format(*lead[name])}
 rows["biases"]["R² over the biases'"] = None
 table = pd.DataFrame(rows).T.rename_axis("model")
-r_squared = table["R²"]
-assert lead["original recipe"][1] < 0, "the recipe should lose to the biases beyond doubt"
-for name in models:
-    assert lead[name][0] > 0, f"the {name} should beat the biases beyond doubt"
-    assert r_squared[name] > max(3 * 0.063, 1.5 * r_squared["biases"]), f"the {name} should explain far more"
-    assert table.loc[name, "MAE"] < table.loc["biases", "MAE"], "also in the mean absolute error"
-    if kuairec.expected is not None:
-        assert r_squared[name] > 0.6 * r_squared["planted expectation"], "most of what can be explained"
-assert abs(r_squared[RETRIEVER] - r_squared[RANKER]) < 0.04, "the heads should be close"
 results_table(table.reset_index())
 
 # %% [markdown]
 # The original recipe loses to the biases: to one number a user and one a video. The repaired models explain more than
-# three times the 0.063 that was reported, more than half as much again as the biases, and over 60 % of what can be
-# explained at all. The two heads are close.
+# half as much again as the biases, and over 60 % of what can be explained at all. The two heads are close.
+
+# %%
+r_squared = table["R²"]
+assert PATH or lead["original recipe"][1] < 0, "the recipe should lose to the biases beyond doubt"
+for name in models:
+    assert PATH or lead[name][0] > 0, f"the {name} should beat the biases beyond doubt"
+    assert PATH or r_squared[name] > 1.5 * r_squared["biases"], f"the {name} should explain far more"
+    assert PATH or table.loc[name, "MAE"] < table.loc["biases", "MAE"], "also in the mean absolute error"
+    assert PATH or r_squared[name] > 0.6 * r_squared["planted expectation"], "most of what can be explained"
+assert PATH or abs(r_squared[RETRIEVER] - r_squared[RANKER]) < 0.04, "the heads should be close"
 
 # %% [markdown]
 # ## What a head costs
@@ -561,26 +557,25 @@ def score_by_network(query, videos):
 
 
 # %% [markdown]
-# Times vary with the machine, so we keep the ratio of the fastest of many tries. The count of multiplications does not
-# vary.
+# Times vary with the machine, so we compare the fastest of many tries. The count of multiplications does not vary. A
+# careful server would also keep what the ranker's first layer makes of each video, and only add the user's part. We count
+# both ways and time the plain one.
 
 # %% tags=["nbval-check-output"]
+import timeit
+
 seconds = {}
 for name, score in {RETRIEVER: score_by_product, RANKER: score_by_network}.items():
     query = np.asarray(models[name][0](of_users))[0]  # (dim,)
     catalogue = np.resize(np.asarray(models[name][1](of_videos)), (CATALOGUE, DIM))
     by_keras = models[name][2]([query[None], catalogue[:1]])
     assert np.allclose(score(query, catalogue[:1]), by_keras, atol=1e-4), "NumPy should agree with Keras"
-    tries = []
-    for _ in range(30):
-        start = time.perf_counter()
-        score(query, catalogue)
-        tries.append(time.perf_counter() - start)
-    seconds[name] = min(tries)
-n_products = sum(kernel.size for kernel in weights[::2])
-print(f"multiplications for one video: retriever {DIM}, ranker {n_products:,}, {n_products // DIM} times as many")
+    seconds[name] = min(timeit.repeat("score(query, catalogue)", globals=globals(), number=1, repeat=30))
+plain, kept = (sum(kernel.size for kernel in weights[first::2]) for first in (0, 2))  # without the first layer
+print(f"multiplications for one video: retriever {DIM}, ranker {plain:,}, with the first layer kept {kept:,}")
+assert kept > 50 * DIM, "the ranker should need more than 50 times as many"
 assert seconds[RANKER] > 10 * seconds[RETRIEVER], "one matrix product should be much faster than a network a video"
-print(f"the retriever scores {CATALOGUE:,} videos more than 10 times as fast as the ranker")
+print(f"the retriever scores {CATALOGUE:,} videos more than 10 times as fast as the plain ranker")
 
 # %% [markdown]
 # And the retriever need not even score everything. Products of vectors can be **indexed**: a structure built beforehand
@@ -604,21 +599,24 @@ for name, of_pairs in scores.items():
     shown[name] = np.nanmean(watched, axis=1)
 rows = [(name, per_user.mean(), *bootstrap_interval(per_user)) for name, per_user in shown.items()]
 for name in models:
-    assert bootstrap_interval(shown[name] - shown["biases"])[0] > 0, "personal lists should beat one list for all"
+    assert PATH or bootstrap_interval(shown[name] - shown["biases"])[0] > 0, (
+        "personal lists should beat one list for all"
+    )
 results_table(pd.DataFrame(rows, columns=["ten videos by", "mean watch ratio", "low", "high"]))
 
 # %% [markdown]
-# Here is one user: first the topics that held them longest in training, then the retriever's ten videos, with what they
-# did watch of them.
+# Here is one user of the test: first the topics that held them longest in training, then the retriever's ten videos, with
+# what they did watch of them.
 
 # %%
 captions = kuairec.captions.set_index(VIDEO_ID)
-topics = train[train[USER_ID] == USER].join(captions["first_level_category_name"], on=VIDEO_ID)
+user = USER if (test[USER_ID] == USER).any() else test[USER_ID].iloc[0]  # the archive's test has other users
+topics = train[train[USER_ID] == user].join(captions["first_level_category_name"], on=VIDEO_ID)
 favourites = topics.groupby("first_level_category_name")[WATCH_RATIO].agg(["mean", "size"]).query("size >= 3")["mean"]
 print(", ".join(f"{topic} ({mean:.1f})" for topic, mean in favourites.nlargest(6).items()))
-row = truth.index.get_loc(np.flatnonzero(users[USER_ID] == USER)[0])
+row = truth.index.get_loc(users.index[users[USER_ID] == user][0])
 best = top_k(scores[RETRIEVER][[row]], 10)[0]  # (10,)
-recommended = captions.loc[videos[VIDEO_ID].iloc[truth.columns[best]], ["caption", "topic_tag"]]
+recommended = captions.reindex(videos[VIDEO_ID].iloc[truth.columns[best]])[["caption", "topic_tag"]]
 recommended["predicted"] = to_ratio(scores[RETRIEVER][row, best], log_raw, fitted[RETRIEVER])
 recommended["actual"] = truth.to_numpy()[row, best]
 results_table(recommended, digits=2)
@@ -627,24 +625,24 @@ results_table(recommended, digits=2)
 # ## Save and load
 #
 # Encoders, towers, head and the way back to ratios become one model. It takes columns as the tables have them, and
-# carries its vocabularies and scalers with it. Read back from its file, it must give the same predictions.
+# carries its vocabularies and scalers with it. Read back from its file, it must give the same predictions, up to rounding.
 
 # %% tags=["nbval-check-output"]
+import tempfile
+
 user_tower, video_tower, head, _ = models[RETRIEVER]
 log_ratio = head([user_tower(encode_user.output), video_tower(encode_video.output)])  # (batch, 1)
 smearing = float(np.exp(log_raw - fitted[RETRIEVER]).mean())
 ratio = layers.Rescaling(smearing, offset=-1)(keras.ops.exp(log_ratio))  # (batch, 1)
 served = keras.Model(encode_user.input | encode_video.input, ratio)
-few = test.head(1000)
-asked = take(user_raw, few["user_row"]) | take(video_raw, few["video_row"])
+asked = take(user_raw, test["user_row"][:1000]) | take(video_raw, test["video_row"][:1000])
 with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "watch_ratio.keras")
-    served.save(path)
-    loaded = keras.models.load_model(path)
+    served.save(f"{folder}/watch_ratio.keras")
+    loaded = keras.models.load_model(f"{folder}/watch_ratio.keras")
 before, after = served(asked).numpy()[:, 0], loaded(asked).numpy()[:, 0]  # (1000,)
-assert np.array_equal(before, after), "a loaded model should answer as the saved one"
-assert np.allclose(after, predictions[RETRIEVER][:1000], rtol=1e-3), "and as the parts it was made of"
-print(f"{len(after):,} equal predictions")
+assert np.allclose(after, before, rtol=1e-4, atol=1e-4), "a loaded model should answer as the saved one"
+assert np.allclose(after, predictions[RETRIEVER][:1000], rtol=1e-3, atol=1e-3), "and as the parts it was made of"
+print(f"{len(after):,} predictions agree")
 
 # %% [markdown]
 # ## What goes wrong, and why
@@ -666,7 +664,7 @@ assert aggregate["play_cnt"].max() < most, "a second name should change the sums
 
 # %% [markdown]
 # **2. Categories by row position.** Rows with gaps were dropped, and then the categories were put beside what was left,
-# row by row. From the first dropped video on, every video wears another's categories. A join by id cannot slip.
+# row by row. From the first dropped video on, every video gets another video's categories. A join by id cannot slip.
 
 # %% tags=["nbval-check-output"]
 complete = pd.DataFrame({VIDEO_ID: np.sort(known)})
@@ -674,11 +672,11 @@ by_position = kuairec.item_categories["feat"].iloc[: len(known)]
 by_id = complete.merge(kuairec.item_categories, on=VIDEO_ID, validate="one_to_one")["feat"]
 wrong = (by_position != by_id).mean()
 print(f"{wrong:.0%} of the videos have the wrong categories")
-assert wrong > 0.5, "most videos should be wrong"
+assert PATH or wrong > 0.5, "most videos should be wrong"
 
 # %% [markdown]
 # **3. Raw ids as row numbers.** `features[ids]` is right only while the ids run from 0 without a gap, in order. Leave out
-# the first user, and everybody gets the features of somebody else, or of nobody. A join by id is right, and with
+# the first user, and every user gets the features of another user, or of nobody. A join by id is right, and with
 # `validate` it refuses a user who is there twice.
 
 # %% tags=["nbval-check-output"]
@@ -703,7 +701,7 @@ shifted = (actual - actual.mean()) / actual.std() * raw.std() + raw.mean()  # wh
 rows = [("a perfect model, two scalers", shifted, actual), ("original recipe, two scalers", shifted, by_recipe)]
 rows.append(("original recipe, raw", actual, by_recipe))
 rows = pd.DataFrame([{"measured": name} | measure(target, predicted) for name, target, predicted in rows])
-assert rows["MAE"][0] > 0, "two scalers should find fault with perfection"
+assert rows["MAE"][0] > 1e-3, "two scalers should find fault with perfection"
 results_table(rows)
 
 # %% [markdown]
@@ -722,7 +720,7 @@ for column, table in words.items():
     means = pd.Series(log_raw).groupby(of_train).mean().reindex(of_validation).fillna(log_raw.mean()).to_numpy()
     rows.append((column, *(measure(np.log1p(held_out), predicted)["R²"] for predicted in (line, means))))
 quantities = pd.DataFrame(rows, columns=["column", "R² of log(1 + r) as a quantity", "as a category"])
-assert (quantities.iloc[:, 2] > quantities.iloc[:, 1]).all(), "every column should be worth more as a category"
+assert PATH or (quantities.iloc[:, 2] > quantities.iloc[:, 1]).all(), "every column should be worth more as a category"
 results_table(quantities)
 
 # %% [markdown]
@@ -736,11 +734,11 @@ losses = {"squared error": (raw - raw.mean()) ** 2}
 losses["Huber loss"] = np.where(residual < 0.5, residual**2, residual - 0.25)
 share = {name: loss[raw >= clip_at].sum() / loss.sum() for name, loss in losses.items()}
 print("the largest 1 % make " + ", ".join(f"{part:.0%} of the {name}" for name, part in share.items()))
-assert share["squared error"] > 0.4 and share["Huber loss"] < 0.2, "a squared error should be ruled by a few"
+assert PATH or (share["squared error"] > 0.4 and share["Huber loss"] < 0.2), "a squared error should be ruled by a few"
 on_raw = predict(train_model("dot", lambda ratio: ratio, "mse"), test)
 rows = [("squared error of the ratio", on_raw), ("Huber on log(1 + r)", predictions[RETRIEVER])]
 rows = pd.DataFrame([{"retriever, trained with": name} | measure(actual, predicted) for name, predicted in rows])
-assert rows["R²"][1] > rows["R²"][0], "the logarithm should explain more"
+assert PATH or rows["R²"][1] > rows["R²"][0], "the logarithm should explain more"
 results_table(rows)
 
 # %% [markdown]
@@ -762,10 +760,11 @@ except TypeError as error:
 #   them it has to learn to multiply (Rendle et al., 2020).
 # - **Counts from the future.** We summed the daily counts over all days, also those after a view. A platform knows only
 #   the days before: join the sums as of the view's day.
-# - **Smearing is an assumption**: one factor for all is right if the errors are alike everywhere. Look at the mean of
-#   pairs with like predictions.
+# - **Smearing is an assumption**: one factor for all is right if the errors are alike everywhere. Ours comes from the
+#   training views, whose errors are smaller than those of new views. Look at the mean of pairs with like predictions.
 # - **Short videos win.** A watch ratio is easier to fill with five seconds than with five minutes, so a list by watch
-#   ratio drifts to short videos (Zhan et al., 2022, call it duration bias). Decide what you want to predict.
+#   ratio drifts to short videos. Watch *time* depends on the length as well (Zhan et al., 2022, call it duration bias).
+#   Decide what you want to predict.
 # - **The real archive.** `load_kuairec("KuaiRec.zip")` checks the file's hash and reads the columns in small types
 #   without unpacking; `load_kuairec(download=True)` fetches it first. It is licensed CC BY-SA 4.0.
 
@@ -785,14 +784,12 @@ except TypeError as error:
 # - We joined the tables by id and let `validate` check it; joined by position, most videos had wrong categories.
 # - The logarithm explained more of the raw ratio than the raw ratio itself, for the biases and for the towers, once the
 #   smearing factor brought the mean back.
-# - Both models explained more than three times the 0.063 that the original recipe reported, beat the biases beyond
-#   doubt, and reached most of what was planted.
-# - The two heads were close in quality; the dot head was more than 10 times as fast.
-# - In the fully observed matrix, both models showed people videos they watched longer than the list for everybody.
-# - One saved model held vocabularies, scalers and weights, and answered the same after loading.
+# - Both models beat the biases beyond doubt, explained more than half as much again, and reached most of what was planted.
+# - The two heads were close in quality; the dot head was more than 10 times as fast as the plain ranker.
+# - In the fully observed matrix, both models showed users videos they watched longer than the list for everybody.
+# - One saved model held vocabularies, scalers and weights, and answered the same after loading, up to rounding.
 #
-# **Next**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains a retriever when nothing is known but what
-# people chose.
+# **Next**: [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not like.
 #
 # **References**
 #

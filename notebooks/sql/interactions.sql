@@ -8,5 +8,4 @@ FROM interactions
 WHERE created_at >= :since
   AND created_at < :until
 GROUP BY user_id, post_id
-HAVING sum(coalesce(likes, 0)) >= :min_likes
 ORDER BY user_id, post_id

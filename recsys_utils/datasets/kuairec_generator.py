@@ -84,6 +84,9 @@ def generate_kuairec(
     ValueError
         A size below 1, a small matrix larger than the whole, more pairs than there are outside the small matrix.
     """
+    for name, size in (("n_users", n_users), ("n_videos", n_videos)):
+        if size < 1:
+            raise ValueError(f"{name} is {size}; expected 1 or more")
     for name, size, most in (
         ("n_small_users", n_small_users, n_users),
         ("n_small_videos", n_small_videos, n_videos),
