@@ -1,16 +1,63 @@
-"""Classic baselines that several lessons compare with; Surprise and implicit are imported when they are called."""
+"""Classic baselines that several lessons compare with, and the settings that a search chose for them.
 
-from typing import TYPE_CHECKING, NamedTuple
+Surprise and implicit are imported when they are called.
+"""
+
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array, csr_array, issparse
 
-from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_columns, check_ratings, check_scores
-from recsys_utils.columns import ITEM_ID, RATING, USER_ID
+from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_choice, check_columns, check_ratings, check_scores
+from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
+from recsys_utils.datasets.files import course_file
 from recsys_utils.metrics import RankingTask
 
 if TYPE_CHECKING:
     from surprise import AlgoBase
+
+DAY = 24 * 60 * 60  # seconds
+
+# --- rating models ----------------------------------------------------------------------------------------------------
+
+
+def rating_model(name: str, **settings: Any) -> "AlgoBase":
+    """Make a rating model of the Surprise library by its name in the tables of this course, ready to be fitted.
+
+    Parameters
+    ----------
+    name : 'biases', 'SVD', 'SVD++', 'user CF' or 'item CF'; CF is KNNBaseline: neighbours by the correlation of their
+        deviations from the biases, shrunk (Koren, 2010)
+    settings : of Surprise's constructor, over its defaults; `load_tuned` has good ones
+
+    Returns
+    -------
+    AlgoBase
+        For `predict_with_surprise`. The same on every run: the biases are found by alternating least squares, SVD and
+        SVD++ draw from the seed 1, or from `random_state=`.
+
+    Raises
+    ------
+    ValueError
+        An unknown name.
+    """
+    from surprise import SVD, BaselineOnly, KNNBaseline, SVDpp
+
+    check_choice("name", name, RATING_RIVALS)
+    if name == "biases":
+        return BaselineOnly(**settings)
+    if name == "SVD":
+        return SVD(**{"random_state": 1} | settings)
+    if name == "SVD++":
+        return SVDpp(**{"random_state": 1, "cache_ratings": True} | settings)
+    similarity = {"name": "pearson_baseline", "user_based": name == "user CF"}
+    return KNNBaseline(**settings | {"sim_options": similarity | settings.get("sim_options", {})})
+
+
+RATING_RIVALS = ["biases", "SVD", "SVD++", "user CF", "item CF"]
 
 
 def predict_with_surprise(algorithm: "AlgoBase", train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
@@ -77,6 +124,278 @@ def _similarities(algorithm: "AlgoBase", block: int = 500) -> np.ndarray:
     return similarities
 
 
+# --- rankings by popularity -------------------------------------------------------------------------------------------
+
+
+def rank_with_popularity(task: RankingTask) -> np.ndarray:
+    """Score every item by its number of training interactions, the same for every user.
+
+    Returns
+    -------
+    ndarray of float32, (n_users, n_items)
+        A read-only view of one row.
+    """
+    return np.broadcast_to(task.popularity.astype(np.float32), task.seen.shape)
+
+
+def rank_with_recent_popularity(
+    train: pd.DataFrame, task: RankingTask, half_life: float = 365.0, later_too: bool = False
+) -> np.ndarray:
+    """Score every item by what was popular when the user was last seen.
+
+    An interaction counts ½ to the power of age / half-life. Its age is measured from the user's own latest training
+    interaction, because a split by each user's time ends at another moment for each of them.
+
+    Parameters
+    ----------
+    train : DataFrame with user_id, item_id, timestamp (seconds)
+    task : users and items to score; its users are in `train`
+    half_life : days, above 0
+    later_too : count what others did after that moment, too, by its distance in time. Nobody could have known that at
+        the moment; but under a split by each user's time, every model that trains on all users has seen it
+
+    Returns
+    -------
+    ndarray of float32, (n_users, n_items)
+
+    Raises
+    ------
+    ValueError
+        Missing column, empty frame, text timestamps, a user or an item that `task` and `train` do not share, a
+        half-life that is not above 0.
+    """
+    _check_number("half_life", half_life, above=0)
+    row, column, time = _events(train, task)
+    moment = np.full(len(task.users), -np.inf)  # (n_users,) seconds
+    np.maximum.at(moment, row, time)
+    if np.isinf(moment).any():
+        raise ValueError(f"train has no row of user {task.users[moment.argmin()]}; expected each of task's users")
+    scores = _recent(column, time / DAY, moment / DAY, half_life, len(task.items))
+    if later_too:  # the same with the time turned round; what happened at the very moment is in the first part
+        scores += _recent(column, -time / DAY, -moment / DAY, half_life, len(task.items), including=False)
+    return scores
+
+
+def _recent(
+    column: np.ndarray, time: np.ndarray, moment: np.ndarray, half_life: float, n_items: int, including: bool = True
+) -> np.ndarray:
+    # One pass over the events in the order of time: between two moments, all that was counted fades by one factor.
+    order = np.argsort(time, kind="stable")
+    column, time = column[order], time[order]
+    counted = np.searchsorted(time, moment, side="right" if including else "left")  # (n_users,) events so far
+    scores = np.empty((len(moment), n_items), dtype=np.float32)
+    popularity, clock, start = np.zeros(n_items), time[0], 0
+    for row in np.argsort(moment, kind="stable"):
+        now, stop = moment[row], counted[row]
+        fresh = 0.5 ** ((now - time[start:stop]) / half_life)
+        popularity *= 0.5 ** ((now - clock) / half_life)
+        popularity += np.bincount(column[start:stop], fresh, n_items)
+        scores[row], clock, start = popularity, now, stop
+    return scores
+
+
+# --- histories --------------------------------------------------------------------------------------------------------
+
+
+def faded_history(train: pd.DataFrame, task: RankingTask, power: float = 0.5) -> np.ndarray:
+    """Weigh what each user did by (1 + rank)^-power, rank 0 being the latest: a history that fades (lesson 14).
+
+    Parameters
+    ----------
+    train : DataFrame with user_id, item_id, timestamp; ties in time are ordered by item id, as `split_by_time` does
+    task : its users are the rows, its items the columns; what a user saw in `train` counts, not `task.seen`
+    power : how fast it fades, 0 (all count the same) or more
+
+    Returns
+    -------
+    ndarray of float32, (n_users, n_items)
+        0 where `train` has nothing; for `Ease.scores` and `ItemToItem.scores`.
+
+    Raises
+    ------
+    ValueError
+        Missing column, empty frame, text timestamps, a user or an item outside `task`, a negative power.
+    """
+    _check_number("power", power, least=0)
+    row, column, _ = _events(train, task)
+    rank = np.searchsorted(row, row, side="right") - 1 - np.arange(len(row))  # (n_events,)
+    history = np.zeros(task.seen.shape, dtype=np.float32)
+    history[row, column] = (1.0 + rank) ** -power
+    return history
+
+
+class _Events(NamedTuple):
+    row: np.ndarray  # (n_events,) of the user, ascending
+    column: np.ndarray  # (n_events,) of the item
+    time: np.ndarray  # (n_events,) seconds, ascending for each user
+
+
+def _events(train: pd.DataFrame, task: RankingTask) -> _Events:
+    check_columns("train", train, [USER_ID, ITEM_ID, TIMESTAMP])
+    if not pd.api.types.is_numeric_dtype(train[TIMESTAMP]):
+        raise ValueError(f"train has {train[TIMESTAMP].dtype} in {TIMESTAMP!r}; expected seconds, as numbers")
+    ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
+    places = []
+    for column, known in ((USER_ID, task.users), (ITEM_ID, task.items)):
+        ids = ordered[column].to_numpy()
+        unknown = ids[~np.isin(ids, known)]
+        if len(unknown):
+            raise ValueError(f"train has the {column} {unknown[0]}; expected one of the task's {len(known)}")
+        places.append(np.searchsorted(known, ids))
+    return _Events(*places, ordered[TIMESTAMP].to_numpy(dtype=float))
+
+
+# --- item to item -----------------------------------------------------------------------------------------------------
+
+
+class ItemToItem(NamedTuple):
+    """Weights from items in a history to items to recommend."""
+
+    weights: csr_array  # (n_items, n_items) float32, sparse; row: in the history, column: to be scored
+
+    def scores(self, history: np.ndarray | csr_array) -> np.ndarray:
+        """Score the catalogue for histories, of anybody, weighted or not.
+
+        Parameters
+        ----------
+        history : (n_rows, n_items) numbers, sparse or not, 0 where an item was not seen
+
+        Returns
+        -------
+        ndarray of float32, (n_rows, n_items)
+            Higher is better; seen items are scored as well.
+
+        Raises
+        ------
+        ValueError
+            A history with another number of items, a NaN.
+        """
+        history = csr_array(_as_floats("history", history, self.weights.shape[0]), dtype=np.float32)
+        return (history @ self.weights).toarray()
+
+
+def fit_item_cf(
+    x: np.ndarray | csr_array,
+    history_power: float = 0.5,
+    item_power: float = 0.5,
+    shrinkage: float = 0.0,
+    neighbours: int | None = None,
+) -> ItemToItem:
+    """Compare items by the users they share (lesson 03).
+
+    Items i and j that n_ij users share, of n_i and n_j users in all, have the weight
+
+        n_ij / (n_i ** history_power * n_j ** item_power) * n_ij / (n_ij + shrinkage):
+
+    the cosine with both powers at ½ and no shrinkage, Aiolli's (2013) asymmetric cosine with powers that add up to 1.
+
+    Parameters
+    ----------
+    x : (n_users, n_items) what each user saw in training, sparse or not; what is not 0 counts as 1
+    history_power : how far a popular item of the history is discounted, 0 or more
+    item_power : how far a popular item is discounted as a recommendation, 0 or more
+    shrinkage : how many common users halve the weight, 0 or more
+    neighbours : how many items, those with the largest weights, may speak for an item; by default all
+
+    Returns
+    -------
+    ItemToItem
+        The diagonal is 0.
+
+    Raises
+    ------
+    ValueError
+        A negative setting, a NaN, neighbours that are not a whole number above 0.
+    """
+    if neighbours is not None:
+        _check_number("neighbours", neighbours, least=1, whole=True)
+    for name, value in (("history_power", history_power), ("item_power", item_power), ("shrinkage", shrinkage)):
+        _check_number(name, value, least=0)
+    seen = csr_array(_as_floats("x", x) != 0, dtype=np.float32)
+    common = coo_array(seen.T @ seen)  # (n_items, n_items)
+    if shrinkage:
+        common.data *= common.data / (common.data + np.float32(shrinkage))
+    common.data[common.row == common.col] = 0
+    weights = _discount(common, seen.sum(axis=0), history_power, item_power)
+    return ItemToItem(weights if neighbours is None else _keep_largest(weights, neighbours))
+
+
+def _keep_largest(weights: csr_array, n: int) -> csr_array:
+    """Keep the n largest weights of each column, and what equals the n-th."""
+    weights = weights.tocsc()
+    for start, stop in pairwise(weights.indptr):
+        column = weights.data[start:stop]  # a view
+        if len(column) > n:
+            column[column < np.partition(column, -n)[-n]] = 0
+    weights.eliminate_zeros()
+    return weights.tocsr()
+
+
+def fit_directed(
+    train: pd.DataFrame,
+    task: RankingTask,
+    distance_power: float = 0.5,
+    window: int = 200,
+    history_power: float = 0.5,
+    item_power: float = 0.3,
+) -> ItemToItem:
+    """Count which item follows which: co-occurrence that knows the direction of time (lesson 03).
+
+    For every item j that a user took d steps after item i, d no more than the window, the weight from i to j grows by
+    d ** -distance_power; in the end it is divided by n_i ** history_power * n_j ** item_power, the items' popularity.
+    Score a history that fades with it: `faded_history`.
+
+    Parameters
+    ----------
+    train : DataFrame with user_id, item_id, timestamp; ties in time are ordered by item id
+    task : its items are the rows and columns of the weights
+    distance_power : how fast the count fades with the distance, 0 or more
+    window : largest distance in steps, 1 or more
+    history_power : how far a popular item of the history is discounted, 0 or more
+    item_power : how far a popular item is discounted as a recommendation, 0 or more
+
+    Returns
+    -------
+    ItemToItem
+
+    Raises
+    ------
+    ValueError
+        As `faded_history`; a window that is not a whole number above 0.
+    """
+    for name, value in (
+        ("distance_power", distance_power),
+        ("history_power", history_power),
+        ("item_power", item_power),
+    ):
+        _check_number(name, value, least=0)
+    _check_number("window", window, least=1, whole=True)
+    row, column, _ = _events(train, task)
+    place = np.arange(len(row))
+    end = np.searchsorted(row, row, side="right")  # (n_events,) where the user's events end
+    rows, columns, values = [], [], []
+    for distance in range(1, min(window, np.bincount(row).max() - 1) + 1):
+        earlier = place[place + distance < end]
+        rows.append(column[earlier])
+        columns.append(column[earlier + distance])
+        values.append(np.full(len(earlier), distance**-distance_power, dtype=np.float32))
+    n_items = len(task.items)
+    if not rows:
+        return ItemToItem(csr_array((n_items, n_items), dtype=np.float32))
+    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+    counts = coo_array(csr_array(entries, shape=(n_items, n_items)))  # sums what is there twice
+    return ItemToItem(_discount(counts, np.bincount(column, minlength=n_items), history_power, item_power))
+
+
+def _discount(counts: coo_array, popularity: np.ndarray, history_power: float, item_power: float) -> csr_array:
+    popularity = np.maximum(popularity, 1).astype(float)
+    scale = (popularity**-history_power)[counts.row] * (popularity**-item_power)[counts.col]
+    return csr_array(((counts.data * scale).astype(np.float32), (counts.row, counts.col)), shape=counts.shape)
+
+
+# --- factors ----------------------------------------------------------------------------------------------------------
+
+
 class Factors(NamedTuple):
     """A factor model: the score of a user and an item is the product of their rows."""
 
@@ -110,7 +429,16 @@ def ials_factors(
     -------
     Factors
         float32, rows as in `task`. The same on every run.
+
+    Raises
+    ------
+    ValueError
+        Factors or iterations that are not whole numbers above 0, an alpha not above 0, a negative regularization.
     """
+    _check_number("factors", factors, least=1, whole=True)
+    _check_number("iterations", iterations, least=1, whole=True)
+    _check_number("regularization", regularization, least=0)
+    _check_number("alpha", alpha, above=0)
     from implicit.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
     from threadpoolctl import threadpool_limits
@@ -162,7 +490,16 @@ def bpr_factors(
     -------
     Factors
         float32, rows as in `task`. The same on every run, because one thread does the work.
+
+    Raises
+    ------
+    ValueError
+        Factors or iterations that are not whole numbers above 0; a learning rate not above 0; a regularization below 0.
     """
+    _check_number("factors", factors, least=1, whole=True)
+    _check_number("iterations", iterations, least=1, whole=True)
+    _check_number("learning_rate", learning_rate, above=0)
+    _check_number("regularization", regularization, least=0)
     from implicit.bpr import BayesianPersonalizedRanking
     from scipy.sparse import csr_matrix
 
@@ -178,6 +515,21 @@ def bpr_factors(
     return Factors(model.user_factors, model.item_factors)
 
 
+def rank_with_bpr(task: RankingTask, *args, **options) -> np.ndarray:
+    """Score the catalogue for every user by BPR; the arguments are those of `bpr_factors`.
+
+    Returns
+    -------
+    ndarray of float32, (n_users, n_items)
+        Higher is better; rows and columns as in `task`; seen items are scored as well. The same on every run.
+    """
+    users, items = bpr_factors(task, *args, **options)
+    return users @ items.T
+
+
+# --- EASE -------------------------------------------------------------------------------------------------------------
+
+
 class Ease(NamedTuple):
     """EASE's weights, in a form that needs no matrix of items by items."""
 
@@ -185,12 +537,12 @@ class Ease(NamedTuple):
     a: np.ndarray  # (n_users, n_items) the A of `fit_ease`
     unexplained: np.ndarray  # (n_items,) 1 - Σᵤ Xᵤ ∘ Aᵤ
 
-    def scores(self, history: np.ndarray) -> np.ndarray:
+    def scores(self, history: np.ndarray | csr_array) -> np.ndarray:
         """Score the catalogue for histories: of the users that EASE was fitted to or of others, weighted or not.
 
         Parameters
         ----------
-        history : (n_rows, n_items) floats, 0 where an item was not seen
+        history : (n_rows, n_items) numbers, sparse or not, 0 where an item was not seen
 
         Returns
         -------
@@ -200,10 +552,9 @@ class Ease(NamedTuple):
         Raises
         ------
         ValueError
-            A history with another number of items than `x`, a NaN.
+            A history with another number of items than `x`, a NaN or an infinite number.
         """
-        history = np.asarray(history, dtype=self.x.dtype)
-        check_scores("history", history, (len(history), self.x.shape[1]))
+        history = _dense(_as_floats("history", history, self.x.shape[1])).astype(self.x.dtype, copy=False)
         scores = (history @ self.x.T) @ self.a
         scores -= history
         scores /= self.unexplained
@@ -211,7 +562,7 @@ class Ease(NamedTuple):
         return scores
 
 
-def fit_ease(x: np.ndarray, strength: float) -> Ease:
+def fit_ease(x: np.ndarray | csr_array, strength: float) -> Ease:
     """Fit EASE, the linear autoencoder in closed form (lesson 03).
 
     Steck (2019): B minimises |X - XB|² + strength |B|² with zeros on its diagonal. With A = (XXᵀ + strength I)⁻¹ X, the
@@ -219,23 +570,153 @@ def fit_ease(x: np.ndarray, strength: float) -> Ease:
 
     Parameters
     ----------
-    x : (n_users, n_items) floats: what each user saw in training, 1 or 0
+    x : (n_users, n_items) what each user saw in training, 1 or 0: numbers or booleans, sparse or not
     strength : weight of the squared weights, above 0
 
     Returns
     -------
     Ease
-        `scores(history)` takes histories of other users, or with other weights, too.
+        Dense float32 if `x` is, or is boolean or of small whole numbers; else float64. `scores(history)` takes
+        histories of other users, or with other weights, too.
 
     Raises
     ------
     ValueError
-        A strength that is not positive, a NaN.
+        A strength that is not positive, a NaN or an infinite number, x of another type or not a matrix.
     """
-    x = np.asarray(x)
-    if strength <= 0:
-        raise ValueError(f"strength is {strength}; expected a number above 0")
-    check_scores("x", x, (len(x), x.shape[-1]))
+    _check_number("strength", strength, above=0)
+    x = _dense(_as_floats("x", x))
     kernel = x @ x.T + strength * np.eye(len(x), dtype=x.dtype)  # (n_users, n_users)
     a = np.linalg.solve(kernel, x)  # (n_users, n_items)
     return Ease(x, a, 1 - np.einsum("ui,ui->i", x, a))
+
+
+# --- all of them, with the settings that a search chose ---------------------------------------------------------------
+
+
+def rank(name: str, train: pd.DataFrame, task: RankingTask, **settings: Any) -> np.ndarray:
+    """Score the catalogue for every user by a ranking rival, by its name in the tables of this course.
+
+    Parameters
+    ----------
+    name : one of `RANKING_RIVALS`
+    train : DataFrame with user_id, item_id, timestamp: what the task's users saw
+    task : users and items to score
+    settings : of the rival; those of `load_tuned()[name].settings` are good ones. EASE takes a strength; the rivals
+        that score a history that fades take its `power` as well
+
+    Returns
+    -------
+    ndarray of float32, (n_users, n_items)
+        Higher is better; seen items are scored as well.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, and what the rival's own function refuses.
+    """
+    check_choice("name", name, list(RANKING_RIVALS))
+    return RANKING_RIVALS[name](train, task, **settings)
+
+
+def _rank_with_ease(train: pd.DataFrame, task: RankingTask, strength: float = 500.0) -> np.ndarray:
+    return fit_ease(task.seen, strength).scores(task.seen)
+
+
+def _rank_with_fading_ease(
+    train: pd.DataFrame, task: RankingTask, strength: float = 500.0, power: float = 0.5
+) -> np.ndarray:
+    return fit_ease(task.seen, strength).scores(faded_history(train, task, power))
+
+
+def _rank_with_directed(train: pd.DataFrame, task: RankingTask, power: float = 0.75, **settings: Any) -> np.ndarray:
+    return fit_directed(train, task, **settings).scores(faded_history(train, task, power))
+
+
+RANKING_RIVALS = {
+    "most popular": lambda train, task: rank_with_popularity(task),
+    "recently popular": rank_with_recent_popularity,
+    "item CF": lambda train, task, **settings: fit_item_cf(task.seen, **settings).scores(task.seen),
+    "BPR": lambda train, task, **settings: rank_with_bpr(task, **settings),
+    "iALS": lambda train, task, **settings: rank_with_ials(task, **settings),
+    "EASE": _rank_with_ease,
+    "EASE that fades": _rank_with_fading_ease,
+    "item to next item": _rank_with_directed,
+}
+
+
+class Tuned(NamedTuple):
+    """What a search on the validation part chose for a rival; its test was read once, afterwards."""
+
+    settings: dict[str, Any]
+    validation: float  # RMSE in stars, or NDCG@10
+    test: dict[str, float]  # 'RMSE', 'MAE' in stars; or 'NDCG@10', 'Recall@10'
+
+
+class TunedRivals(dict[str, Tuned]):
+    """Tuned rivals by name; an unknown name is answered with the known ones."""
+
+    def __missing__(self, name: str) -> Tuned:
+        raise KeyError(f"{name} is not a tuned rival; expected one of {', '.join(self)}")
+
+
+def load_tuned(table: str = "ranking") -> TunedRivals:
+    """Load the settings of the rivals on MovieLens that `make tune` chose, from data/tuned_baselines.json.
+
+    Parameters
+    ----------
+    table : 'ranking', by time; or 'random' or 'by time': rating models on that split
+
+    Returns
+    -------
+    TunedRivals
+        For `rank(name, train, task, **settings)` or `rating_model(name, **settings)`. The file holds more: the grids,
+        every setting that was tried, the date and the command.
+
+    Raises
+    ------
+    ValueError
+        An unknown table.
+    KeyError
+        An unknown name, asked of the result.
+    """
+    tables = json.loads(course_file("tuned_baselines.json").read_text(encoding="utf-8"))["tables"]
+    check_choice("table", table, list(tables))
+    return TunedRivals(
+        {name: Tuned(rival["settings"], rival["validation"], rival["test"]) for name, rival in tables[table].items()}
+    )
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _check_number(
+    name: str, value: float, least: float | None = None, above: float | None = None, whole: bool = False
+) -> None:
+    """Raise ValueError unless value is a finite number, at least `least` or above `above`."""
+    bound = f"above {above}" if least is None else f"of at least {least}"
+    right_type = isinstance(value, int | np.integer if whole else int | float | np.integer | np.floating)
+    right = right_type and not isinstance(value, bool) and np.isfinite(value)
+    if not right or (value < least if above is None else value <= above):
+        raise ValueError(f"{name} is {value!r}; expected a {'whole ' if whole else ''}number {bound}")
+
+
+def _as_floats(name: str, matrix: np.ndarray | csr_array, n_columns: int | None = None) -> np.ndarray | csr_array:
+    """Check a matrix, sparse or not; booleans and whole numbers become floats, or their sums would overflow."""
+    sparse = issparse(matrix)
+    matrix = matrix if sparse else np.asarray(matrix)
+    if matrix.dtype.kind not in "buif":
+        raise ValueError(f"{name} has the type {matrix.dtype}; expected numbers or booleans")
+    if matrix.ndim != 2 or 0 in matrix.shape or n_columns not in (None, matrix.shape[1]):
+        columns = "n_items" if n_columns is None else n_columns
+        raise ValueError(f"{name} has the shape {matrix.shape}; expected (n_users, {columns}), at least one of each")
+    matrix = matrix.astype(np.result_type(matrix.dtype, np.float32), copy=False)
+    values = matrix.data if sparse else matrix
+    check_scores(name, values, values.shape)
+    if np.isinf(values).any():
+        raise ValueError(f"{name} has {int(np.isinf(values).sum())} infinite numbers; expected finite ones")
+    return matrix
+
+
+def _dense(matrix: np.ndarray | csr_array) -> np.ndarray:
+    return matrix.toarray() if issparse(matrix) else matrix

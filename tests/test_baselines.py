@@ -1,10 +1,29 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import coo_array, csr_array
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
-from recsys_utils.baselines import bpr_factors, fit_ease, ials_factors, predict_with_surprise, rank_with_ials
-from recsys_utils.columns import ITEM_ID, RATING, USER_ID
+from recsys_utils.baselines import (
+    DAY,
+    RANKING_RIVALS,
+    RATING_RIVALS,
+    bpr_factors,
+    faded_history,
+    fit_directed,
+    fit_ease,
+    fit_item_cf,
+    ials_factors,
+    load_tuned,
+    predict_with_surprise,
+    rank,
+    rank_with_bpr,
+    rank_with_ials,
+    rank_with_popularity,
+    rank_with_recent_popularity,
+    rating_model,
+)
+from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.metrics import RankingTask, make_ranking_task
 
 
@@ -25,6 +44,24 @@ def two_circles() -> RankingTask:
     test = [pair for pair in pairs if pair[0] == pair[1]]
     columns = [USER_ID, ITEM_ID]
     return make_ranking_task(pd.DataFrame(train, columns=columns), pd.DataFrame(test, columns=columns))
+
+
+def random_events(n_users: int = 12, n_items: int = 15, share: float = 0.5) -> tuple[pd.DataFrame, RankingTask]:
+    """Training events in any order, some at the same second, and a task with one more item for each user."""
+    rng = np.random.default_rng(3)
+    user, item = np.nonzero(rng.random((n_users, n_items)) < share)
+    train = pd.DataFrame({USER_ID: user + 5, ITEM_ID: 10 * item, TIMESTAMP: DAY * rng.integers(0, 40, len(user))})
+    test = pd.DataFrame({USER_ID: np.unique(train[USER_ID]), ITEM_ID: 10 * n_items})
+    return train.sample(frac=1, random_state=1), make_ranking_task(train, test, items=10 * np.arange(n_items + 2))
+
+
+def events(*rows: tuple[int, int, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[USER_ID, ITEM_ID, TIMESTAMP])
+
+
+def task_of(train: pd.DataFrame, items: list[int]) -> RankingTask:
+    seen = csr_array((len(np.unique(train[USER_ID])), len(items)), dtype=bool)
+    return RankingTask(np.unique(train[USER_ID]), np.array(items), seen, seen)
 
 
 # --- predict_with_surprise ------------------------------------------------------------------------------------------
@@ -115,6 +152,211 @@ def test_bad_ratings_are_named(train, test, message):
         predict_with_surprise(NormalPredictor(), train, test)
 
 
+# --- rating_model ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RATING_RIVALS)
+def test_every_rating_model_repeats_itself(name):
+    train, test = random_ratings().iloc[::2], random_ratings().iloc[1::2]
+    first, again = (predict_with_surprise(rating_model(name), train, test) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_a_rating_model_takes_surprise_settings():
+    assert rating_model("SVD", n_factors=7, random_state=2).n_factors == 7
+    user_based = rating_model("user CF", k=3, sim_options={"shrinkage": 5})
+    assert user_based.k == 3
+    assert user_based.sim_options == {"name": "pearson_baseline", "user_based": True, "shrinkage": 5}
+
+
+def test_an_unknown_rating_model_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"name is 'svd'; expected one of 'biases', 'SVD'.*"):
+        rating_model("svd")
+
+
+# --- popularity -----------------------------------------------------------------------------------------------------
+
+
+def test_popularity_counts_the_training():
+    train, task = random_events()
+    expected = [(train[ITEM_ID] == item).sum() for item in task.items]
+    np.testing.assert_array_equal(rank_with_popularity(task), np.tile(expected, (len(task.users), 1)))
+
+
+def test_recent_popularity_halves_with_every_half_life():
+    train = events((1, 10, 0), (1, 20, 10 * DAY), (2, 10, 10 * DAY), (2, 30, 20 * DAY), (3, 30, 30 * DAY))
+    scores = rank_with_recent_popularity(train, task_of(train, [10, 20, 30]), half_life=10)
+    np.testing.assert_allclose(
+        scores, [[1 / 2 + 1, 1, 0], [1 / 4 + 1 / 2, 1 / 2, 1], [1 / 8 + 1 / 4, 1 / 4, 1 / 2 + 1]]
+    )
+    both = rank_with_recent_popularity(train, task_of(train, [10, 20, 30]), half_life=10, later_too=True)
+    np.testing.assert_allclose(both[0], [1 / 2 + 1, 1, 1 / 2 + 1 / 4])
+    np.testing.assert_allclose(both[2], scores[2]), "nothing comes later than the last"
+
+
+@pytest.mark.parametrize("later_too", [False, True])
+def test_recent_popularity_is_the_sum_over_events(later_too):
+    train, task = random_events()
+    expected = np.zeros(task.seen.shape)
+    for row, user in enumerate(task.users):
+        age = (train[TIMESTAMP][train[USER_ID] == user].max() - train[TIMESTAMP]) / DAY  # (n_events,) days
+        weight = np.where((age >= 0) | later_too, 0.5 ** (age.abs() / 7), 0)
+        np.add.at(expected[row], np.searchsorted(task.items, train[ITEM_ID]), weight)
+    scores = rank_with_recent_popularity(train, task, half_life=7, later_too=later_too)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
+def test_a_long_half_life_is_popularity_so_far_and_a_short_one_does_not_overflow():
+    train, task = random_events()
+    far = rank_with_recent_popularity(train, task, half_life=1e9, later_too=True)
+    np.testing.assert_allclose(far, rank_with_popularity(task), rtol=1e-5)
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(rank_with_recent_popularity(train, task, half_life=1e-3, later_too=True)).all()
+
+
+# --- faded_history --------------------------------------------------------------------------------------------------
+
+
+def test_a_history_fades_with_its_rank_and_breaks_ties_by_item():
+    train = events((1, 30, 5), (1, 10, 9), (1, 20, 5), (2, 20, 1))
+    history = faded_history(train, task_of(train, [10, 20, 30]), power=1.0)
+    np.testing.assert_allclose(history, [[1, 1 / 3, 1 / 2], [0, 1, 0]])
+    np.testing.assert_array_equal(faded_history(train, task_of(train, [10, 20, 30]), power=0) > 0, history > 0)
+    assert history.dtype == np.float32
+
+
+# --- item to item ---------------------------------------------------------------------------------------------------
+
+
+def test_item_cf_is_the_cosine_of_the_columns():
+    x = np.random.default_rng(0).random((12, 9)) < 0.4
+    unit = x / np.maximum(np.linalg.norm(x, axis=0), 1)
+    expected = unit.T @ unit
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(fit_item_cf(x).weights.toarray(), expected, atol=1e-6)
+    history = np.random.default_rng(1).random((3, 9))
+    np.testing.assert_allclose(fit_item_cf(csr_array(x)).scores(history), history @ expected, atol=1e-6)
+
+
+def test_item_cf_shrinks_and_keeps_the_nearest_neighbours():
+    x = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]])
+    full = fit_item_cf(x, history_power=1, item_power=0).weights.toarray()
+    np.testing.assert_allclose(full, [[0, 2 / 3, 1 / 3], [1, 0, 1 / 2], [1, 1, 0]], rtol=1e-6)
+    shrunk = fit_item_cf(x, history_power=1, item_power=0, shrinkage=2).weights.toarray()
+    np.testing.assert_allclose(shrunk, full * [[0, 1 / 2, 1 / 3], [1 / 2, 0, 1 / 3], [1 / 3, 1 / 3, 0]], rtol=1e-6)
+    nearest = fit_item_cf(x, history_power=1, item_power=0, neighbours=1).weights.toarray()
+    np.testing.assert_allclose(nearest, [[0, 0, 0], [1, 0, 1 / 2], [1, 1, 0]], rtol=1e-6)  # 1 and 1 are level
+
+
+def test_directed_counts_what_follows_within_the_window():
+    train = events((1, 10, 1), (1, 20, 2), (1, 30, 3), (2, 10, 1), (2, 20, 5))
+    task = task_of(train, [10, 20, 30])
+    counted = fit_directed(train, task, history_power=0, item_power=0).weights.toarray()
+    np.testing.assert_allclose(counted, [[0, 2, 2**-0.5], [0, 0, 1], [0, 0, 0]], rtol=1e-6)
+    next_only = fit_directed(train, task, window=1, history_power=0, item_power=0).weights.toarray()
+    np.testing.assert_allclose(next_only, [[0, 2, 0], [0, 0, 1], [0, 0, 0]])
+    discounted = fit_directed(train, task, window=1, history_power=1, item_power=0.5).weights.toarray()
+    np.testing.assert_allclose(discounted, [[0, 2 / 2 / 2**0.5, 0], [0, 0, 1 / 2], [0, 0, 0]], rtol=1e-6)
+
+
+def test_directed_is_the_sum_over_pairs_of_events():
+    train, task = random_events()
+    ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
+    expected = np.zeros((len(task.items),) * 2)
+    for _, own in ordered.groupby(USER_ID):
+        columns = np.searchsorted(task.items, own[ITEM_ID])
+        for later in range(len(columns)):
+            for earlier in range(max(later - 4, 0), later):
+                expected[columns[earlier], columns[later]] += (later - earlier) ** -0.7
+    popularity = np.maximum(task.popularity, 1)
+    expected /= popularity[:, None] ** 0.4 * popularity**0.2
+    directed = fit_directed(train, task, distance_power=0.7, window=4, history_power=0.4, item_power=0.2)
+    np.testing.assert_allclose(directed.weights.toarray(), expected, rtol=1e-5)
+
+
+def test_directed_of_one_item_each_is_empty():
+    train = events((1, 10, 1), (2, 20, 1))
+    assert fit_directed(train, task_of(train, [10, 20])).weights.nnz == 0
+
+
+# --- bad events and settings ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["recently popular", "EASE that fades", "item to next item"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda train: train.drop(columns=TIMESTAMP), "train lacks the column 'timestamp'"),
+        (
+            lambda train: train.astype({TIMESTAMP: str}),
+            r"train has (str|object) in 'timestamp'; expected seconds",
+        ),
+        (lambda train: train.assign(user_id=99), "train has the user_id 99; expected one of the task's 12"),
+        (lambda train: train.assign(item_id=-1), "train has the item_id -1; expected one of the task's 17"),
+        (lambda train: train.iloc[:0], "train is empty"),
+    ],
+)
+def test_bad_events_are_named(name, change, message):
+    train, task = random_events()
+    with pytest.raises(ValueError, match=message):
+        rank(name, change(train), task)
+
+
+def test_recent_popularity_needs_every_user():
+    train, task = random_events()
+    with pytest.raises(ValueError, match="train has no row of user 7; expected each of task's users"):
+        rank_with_recent_popularity(train[train[USER_ID] != 7], task)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("recently popular", {"half_life": 0}, "half_life is 0; expected a number above 0"),
+        ("recently popular", {"half_life": float("nan")}, "half_life is nan; expected a number above 0"),
+        ("EASE", {"strength": float("nan")}, "strength is nan; expected a number above 0"),
+        ("EASE", {"strength": float("inf")}, "strength is inf; expected a number above 0"),
+        ("EASE", {"strength": "500"}, "strength is '500'; expected a number above 0"),
+        ("EASE that fades", {"power": -1}, "power is -1; expected a number of at least 0"),
+        ("item CF", {"shrinkage": -1}, "shrinkage is -1; expected a number of at least 0"),
+        ("item CF", {"neighbours": 0}, "neighbours is 0; expected a whole number of at least 1"),
+        ("item to next item", {"window": 0}, "window is 0; expected a whole number of at least 1"),
+        ("item to next item", {"window": 2.5}, "window is 2.5; expected a whole number of at least 1"),
+        ("item to next item", {"item_power": -0.1}, "item_power is -0.1; expected a number of at least 0"),
+        ("iALS", {"factors": 0}, "factors is 0; expected a whole number of at least 1"),
+        ("iALS", {"factors": True}, "factors is True; expected a whole number of at least 1"),
+        ("iALS", {"alpha": 0}, "alpha is 0; expected a number above 0"),
+        ("iALS", {"regularization": -1}, "regularization is -1; expected a number of at least 0"),
+        ("iALS", {"iterations": 0}, "iterations is 0; expected a whole number of at least 1"),
+        ("BPR", {"factors": 0}, "factors is 0; expected a whole number of at least 1"),
+        ("BPR", {"learning_rate": 0}, "learning_rate is 0; expected a number above 0"),
+        ("BPR", {"iterations": -1}, "iterations is -1; expected a whole number of at least 1"),
+    ],
+)
+def test_bad_settings_are_named(name, settings, message):
+    train, task = random_events()
+    with pytest.raises(ValueError, match=message):
+        rank(name, train, task, **settings)
+
+
+# --- rank -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RANKING_RIVALS)
+def test_every_rival_scores_everybody_and_repeats_itself(name):
+    train, task = random_events()
+    scores = rank(name, train, task)
+    assert scores.shape == task.seen.shape
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(scores, rank(name, train, task))
+    np.testing.assert_allclose(scores, rank(name, train.sample(frac=1, random_state=5), task), rtol=1e-5, atol=1e-6)
+
+
+def test_an_unknown_rival_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"name is 'iAlS'; expected one of .*; did you mean 'iALS'\?"):
+        rank("iAlS", *random_events())
+
+
 # --- rank_with_ials -------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +405,11 @@ def test_bpr_repeats_itself_and_follows_its_seed():
     assert not np.array_equal(first, other)
 
 
+def test_bpr_scores_are_the_product_of_its_factors():
+    users, items = bpr_factors(two_circles(), factors=3, iterations=5)
+    np.testing.assert_array_equal(users @ items.T, rank_with_bpr(two_circles(), factors=3, iterations=5))
+
+
 def test_bpr_is_silent(capfd, recwarn):
     bpr_factors(two_circles(), factors=2, iterations=2)
     assert capfd.readouterr() == ("", "")
@@ -199,9 +446,26 @@ def test_ease_keeps_the_type():
     assert fit_ease(np.eye(3, dtype=np.float32), 1.0).scores(np.ones((2, 3))).dtype == np.float32
 
 
+@pytest.mark.parametrize("kind", [bool, np.int8, np.int64, np.uint8, np.float32])
+@pytest.mark.parametrize("form", [np.asarray, csr_array, coo_array])
+def test_ease_takes_any_numbers_sparse_or_not(kind, form):
+    # 200 users: what they share overflows int8, and is true or false as a boolean.
+    x = np.random.default_rng(0).random((200, 9)) < 0.9
+    history = np.random.default_rng(1).random((3, 9))
+    ease = fit_ease(form(x.astype(kind)), 3.0)
+    expected = ease_by_inverting_items(x.astype(float), 3.0)
+    np.testing.assert_allclose(ease.scores(history), history @ expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(ease.scores(form(x.astype(kind))), x @ expected, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("x", "strength", "history", "message"),
     [
+        (np.eye(3), np.nan, np.eye(3), "strength is nan; expected a number above 0"),
+        (np.eye(3), 1, np.array([[1, np.inf, 0]]), "history has 1 infinite numbers"),
+        (np.eye(3), 1, csr_array([[1, np.nan, 0]]), "history has 1 NaN"),
+        (np.array([["1", "0"]]), 1, np.eye(2), "x has the type <U1; expected numbers or booleans"),
+        (np.ones(3), 1, np.eye(3), r"x has the shape \(3,\); expected \(n_users, n_items\)"),
         (np.eye(3), 0, np.eye(3), "strength is 0; expected a number above 0"),
         (np.eye(3), 1, np.ones((2, 4)), r"history has the shape \(2, 4\)"),
         (np.eye(3), 1, np.array([[1, np.nan, 0]]), "history has 1 NaN"),
@@ -211,3 +475,33 @@ def test_ease_keeps_the_type():
 def test_ease_names_bad_input(x, strength, history, message):
     with pytest.raises(ValueError, match=message):
         fit_ease(x, strength).scores(history)
+
+
+# --- load_tuned -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", ["random", "by time"])
+def test_tuned_rating_models_can_be_made(table):
+    tuned = load_tuned(table)
+    assert list(tuned) == ["biases", "user CF", "item CF", "SVD", "SVD++"]
+    for name, rival in tuned.items():
+        assert rating_model(name, **rival.settings), name
+        assert 0.8 < rival.test["RMSE"] < 1
+        assert rival.test["MAE"] < rival.test["RMSE"]
+
+
+def test_tuned_rankings_can_be_made():
+    train, task = random_events()
+    tuned = load_tuned()
+    assert set(tuned) == set(RANKING_RIVALS)
+    for name, rival in tuned.items():
+        assert rank(name, train, task, **rival.settings).shape == task.seen.shape
+        assert 0 < rival.test["Recall@10"] < rival.test["NDCG@10"] < 1
+    assert fit_ease(task.seen, **tuned["EASE"].settings)
+
+
+def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time'"):
+        load_tuned("time")
+    with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):
+        load_tuned()["EASI"]

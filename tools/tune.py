@@ -1,0 +1,407 @@
+"""Tune every baseline on MovieLens and write data/tuned_baselines.json: the settings, and all that was tried for them.
+
+Settings are chosen on validation parts alone, cut from the training parts as the test was cut from everything. Each
+rival's search starts with a coarse grid (and the library's defaults) and then walks: the neighbours of the best on
+every axis are tried until none is better. So the best lies inside what was tried, or at an axis' natural end. When all
+is chosen, each rival is fitted to its whole training part and meets the test. What was tried is kept in
+build/tune.jsonl until the search is complete: start again after Ctrl-C, and it goes on.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from recsys_utils.baselines import predict_with_surprise, rank, rating_model
+from recsys_utils.columns import RATING
+from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse
+from recsys_utils.splits import Split, split_by_time, split_random
+
+ROOT = Path(__file__).parent.parent
+RESULT = ROOT / "data" / "tuned_baselines.json"
+TRIED = ROOT / "build" / "tune.jsonl"
+SPLITTERS = {"random": split_random, "by time": split_by_time, "ranking": split_by_time}
+SEEDS = (1, 2, 3)
+DIGITS = 5  # of a score; what is level up to here is level
+
+
+# --- what is searched -------------------------------------------------------------------------------------------------
+
+
+class Axis(NamedTuple):
+    """The values that a setting may take."""
+
+    values: list  # in order; the search steps to neighbours
+    coarse: list  # those of the first grid
+    default: Any  # what the library, or the formula as published, has
+    ends: dict = {}  # noqa: RUF012 value at an end of `values`: why there is nothing beyond
+
+
+class Rival(NamedTuple):
+    axes: dict[str, Axis]  # a name 'a.b' stands for the entry b of the setting a, a dict
+    seed: str = ""  # the setting that seeds it, if chance plays a part
+
+
+COUNT = {1: "the smallest whole number"}
+POWERS = [round(0.1 * step, 1) for step in range(11)]
+NO_POWER = {0.0: "no discount", 1.0: "a full discount"}
+SHRINKAGE = Axis([0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 400], [20, 100], 100, {0: "no shrinkage"})
+REG_U = Axis([0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30], [3, 8], 15, {0: "no shrinkage"})
+REG_I = Axis([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15], [1, 3], 10, {0: "no shrinkage"})
+NEIGHBOURS = {
+    "k": Axis([5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480], [20, 60], 40),
+    "min_k": Axis([1, 2, 3, 4, 5, 6, 8, 10, 12], [1, 3], 1, COUNT),
+    "sim_options.shrinkage": SHRINKAGE,
+    "bsl_options.reg_u": REG_U._replace(coarse=[5]),
+    "bsl_options.reg_i": REG_I._replace(coarse=[2.5]),
+}
+RATING_GRIDS = {
+    "biases": Rival(
+        {
+            "bsl_options.n_epochs": Axis([1, 2, 3, 5, 7, 10, 15, 20, 40, 80], [5, 20], 10, COUNT),
+            "bsl_options.reg_u": REG_U,
+            "bsl_options.reg_i": REG_I,
+        }
+    ),
+    "user CF": Rival(NEIGHBOURS),
+    "item CF": Rival(NEIGHBOURS),
+    "SVD": Rival(
+        {
+            "n_factors": Axis([12, 25, 50, 100, 200, 400, 800], [50, 200], 100),
+            "n_epochs": Axis([10, 20, 40, 60, 80, 120, 160, 240, 320, 480], [20, 60], 20),
+            "lr_all": Axis([0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03], [0.005, 0.01], 0.005),
+            "reg_all": Axis([0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2], [0.06, 0.1], 0.02),
+        },
+        seed="random_state",
+    ),
+    "SVD++": Rival(
+        {
+            "n_factors": Axis([1, 2, 5, 10, 20, 40, 80], [10], 20, COUNT),
+            "n_epochs": Axis([5, 10, 15, 20, 30, 40, 60, 80, 120], [20], 20),
+            "lr_all": Axis([0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02], [0.007], 0.007),
+            "reg_all": Axis([0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15], [0.04, 0.08], 0.02),
+        },
+        seed="random_state",
+    ),
+}
+STRENGTH = [10, 25, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000]
+FADE = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.5, 2.0]
+RANKING_GRIDS = {
+    "most popular": Rival({}),
+    "recently popular": Rival(
+        {
+            "half_life": Axis(
+                [7, 15, 30, 60, 90, 120, 180, 270, 365, 550, 730, 1100, 1460, 2200],
+                [30, 90, 180, 365, 730, 1460],
+                365,
+            ),
+            "later_too": Axis([False, True], [False, True], False, {False: "there are two", True: "there are two"}),
+        }
+    ),
+    "EASE": Rival({"strength": Axis(STRENGTH, STRENGTH, 500)}),
+    "EASE that fades": Rival(
+        {
+            "strength": Axis(STRENGTH, [100, 300, 1000], 500),
+            "power": Axis(FADE, [0.25, 0.5, 0.75, 1.0], 0.5, {0.0: "all count the same"}),
+        }
+    ),
+    "item to next item": Rival(
+        {
+            "distance_power": Axis(FADE, [0.5, 0.75], 0.5, {0.0: "near and far count the same"}),
+            "window": Axis([5, 10, 20, 50, 100, 200, 400, 800, 1600], [100, 200], 200),
+            "history_power": Axis(POWERS, [0.4, 0.6], 0.5, NO_POWER),
+            "item_power": Axis(POWERS, [0.3, 0.5], 0.3, NO_POWER),
+            "power": Axis(FADE, [0.75, 1.0], 0.75, {0.0: "all count the same"}),
+        }
+    ),
+    "item CF": Rival(
+        {
+            "history_power": Axis(POWERS, [0.3, 0.5], 0.5, NO_POWER),
+            "item_power": Axis(POWERS, [0.4, 0.5], 0.5, NO_POWER),
+            "shrinkage": Axis([0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50], [0, 5], 0, {0: "no shrinkage"}),
+            "neighbours": Axis(
+                [20, 50, 100, 200, 300, 400, 600, 800, 1200, 1600, None], [200, 600], None, {None: "all items"}
+            ),
+        }
+    ),
+    "iALS": Rival(
+        {
+            "factors": Axis([4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384], [32, 64, 128], 64),
+            "regularization": Axis([0.1, 0.3, 1, 3, 5, 10, 15, 20, 30, 50, 70, 100, 150, 200], [10, 30], 10),
+            "alpha": Axis([0.3, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 40], [1, 3, 10], 1),
+            "iterations": Axis([2, 3, 5, 7, 10, 15, 20, 30, 50], [15], 15),
+        },
+        seed="seed",
+    ),
+    "BPR": Rival(
+        {
+            "factors": Axis([4, 8, 16, 32, 64, 128, 256], [32, 64], 32),
+            "iterations": Axis([12, 25, 50, 75, 100, 150, 200, 300, 400, 600], [50, 150], 50),
+            "learning_rate": Axis([0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12], [0.01, 0.03], 0.02),
+            "regularization": Axis([0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2], [0.01, 0.05], 0.03),
+        },
+        seed="seed",
+    ),
+}
+TABLES = {"ranking": RANKING_GRIDS, "random": RATING_GRIDS, "by time": RATING_GRIDS}
+
+
+def plain(settings: dict) -> dict:
+    """Turn {'a.b': 1, 'c': 2} into the keyword arguments {'a': {'b': 1}, 'c': 2}."""
+    nested = {}
+    for name, value in settings.items():
+        outer, _, inner = name.rpartition(".")
+        (nested.setdefault(outer, {}) if outer else nested)[inner] = value
+    return nested
+
+
+# --- one setting ------------------------------------------------------------------------------------------------------
+
+
+class Point(NamedTuple):
+    table: str  # of TABLES
+    rival: str
+    settings: dict  # by axis
+
+    @property
+    def key(self) -> str:
+        return json.dumps(self)
+
+
+@cache
+def part(table: str, validation: bool) -> tuple[Split, RankingTask | None]:
+    """Cut the part that chooses, or the one that is read at the end, with its ranking task."""
+    movies, cut = load_movielens(), SPLITTERS[table]
+    split = cut(cut(movies.ratings).train) if validation else cut(movies.ratings)
+    task = make_ranking_task(*split, items=movies.items.item_id.to_numpy()) if table == "ranking" else None
+    return split, task
+
+
+def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
+    """Fit a rival to the training part, and measure it on the other."""
+    (train, test), task = part(point.table, validation)
+    seeded = TABLES[point.table][point.rival].seed
+    settings = plain(point.settings) | ({seeded: seed} if seeded else {})
+    if task:
+        metrics = evaluate_ranking(rank(point.rival, train, task, **settings), task)
+        errors = {"NDCG@10": metrics.ndcg.mean(), "Recall@10": metrics.recall.mean()}
+    else:
+        stars = predict_with_surprise(rating_model(point.rival, **settings), train, test)
+        errors = {"RMSE": rmse(test[RATING], stars), "MAE": mae(test[RATING], stars)}
+    return {name: round(float(value), DIGITS) for name, value in errors.items()}
+
+
+def validate(point: Point) -> tuple[float, float]:
+    """Return a point's score on the validation part, RMSE or NDCG@10, and the seconds that took."""
+    start = time.perf_counter()
+    with threadpool_limits(1, "blas"):
+        score = next(iter(measure(point, validation=True).values()))
+    return score, time.perf_counter() - start
+
+
+def better(table: str, score: float, other: float) -> bool:
+    return score > other if table == "ranking" else score < other
+
+
+# --- the search -------------------------------------------------------------------------------------------------------
+
+
+Measure = Callable[[list[dict]], list[float]]
+
+
+def search(axes: dict[str, Axis], measure_all: Measure, table: str) -> Iterator[list[tuple[dict, float]]]:
+    """Walk from a coarse grid to a point with no better neighbour; yield all that was tried, best first, each round."""
+    default = {name: axis.default for name, axis in axes.items()}
+    grid = itertools.product(*(axis.coarse for axis in axes.values()))
+    wanted = [default, *(dict(zip(axes, values, strict=True)) for values in grid)]
+    tried = {}  # key: (settings, score), in the order of trying
+    while wanted:
+        fresh = {json.dumps(settings): settings for settings in wanted if json.dumps(settings) not in tried}
+        tried |= {
+            key: (settings, score)
+            for (key, settings), score in zip(fresh.items(), measure_all(list(fresh.values())), strict=True)
+        }
+        ranked = sorted(tried.values(), key=lambda each: -each[1] if table == "ranking" else each[1])
+        yield ranked
+        neighbours = (ranked[0][0] | step for step in steps(axes, ranked[0][0]))
+        wanted = [settings for settings in neighbours if json.dumps(settings) not in tried]
+
+
+def steps(axes: dict[str, Axis], settings: dict) -> Iterator[dict]:
+    for name, axis in axes.items():
+        place = axis.values.index(settings[name])
+        for near in axis.values[max(place - 1, 0) : place + 2]:
+            if near != settings[name]:
+                yield {name: near}
+
+
+def describe(axes: dict[str, Axis], ranked: list[tuple[dict, float]]) -> dict:
+    """Say where the best lies in what was tried; raise SystemExit if the grid is to be extended."""
+    best, grid, ends = ranked[0][0], {}, {}
+    for name, axis in axes.items():
+        grid[name] = [value for value in axis.values if any(settings[name] == value for settings, _ in ranked)]
+        if best[name] in (axis.values[0], axis.values[-1]):
+            if best[name] not in axis.ends:
+                raise SystemExit(f"the best {name} is {best[name]}, at the end of its values; extend them and go on")
+            ends[name] = axis.ends[best[name]]
+    return {"grid": grid, "ends": ends}
+
+
+class Notebook:
+    """What was tried, kept in a file as soon as it is known."""
+
+    def __init__(self, path: Path, jobs: int):
+        self.path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self.known = {entry["point"]: (entry["score"], entry["seconds"]) for entry in map(json.loads, lines)}
+        self.pool = ProcessPoolExecutor(jobs) if jobs > 1 else None
+
+    def measure_all(self, table: str, rival: str, points: list[dict]) -> list[float]:
+        points = [Point(table, rival, settings) for settings in points]
+        new = [point for point in points if point.key not in self.known]
+        results = self.pool.map(validate, new) if self.pool else map(validate, new)
+        self.path.parent.mkdir(exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            for point, (score, seconds) in zip(new, results, strict=True):
+                self.known[point.key] = score, seconds
+                print(json.dumps({"point": point.key, "score": score, "seconds": round(seconds, 2)}), file=file)
+                file.flush()
+        return [self.known[point.key][0] for point in points]
+
+    def seconds(self, table: str, rival: str, ranked: list[tuple[dict, float]]) -> float:
+        return sum(self.known[Point(table, rival, settings).key][1] for settings, _ in ranked)
+
+
+def choose(notebook: Notebook, table: str, name: str) -> dict:
+    """Search one rival's settings; return its entry of the result, without the test."""
+    axes = TABLES[table][name].axes
+    for ranked in search(axes, lambda points: notebook.measure_all(table, name, points), table):
+        said = ", ".join(f"{axis} {value}" for axis, value in ranked[0][0].items())
+        print(f"  {table} · {name}: {len(ranked)} tried, best {ranked[0][1]:.4f} ({said})", flush=True)
+    default = {axis: values.default for axis, values in axes.items()}
+    return {
+        "settings": ranked[0][0],
+        "validation": ranked[0][1],
+        "default": {"settings": default, "validation": next(score for tried, score in ranked if tried == default)},
+        **describe(axes, ranked),
+        "tried": [[*settings.values(), score] for settings, score in ranked],
+        "seconds": round(notebook.seconds(table, name, ranked)),
+        "date": str(date.today()),
+    }
+
+
+def read_test(table: str, name: str, entry: dict) -> dict:
+    """Fit the default and the chosen settings to the whole training part, and measure them on the test."""
+    seeds = SEEDS if TABLES[table][name].seed else SEEDS[:1]
+    chosen = [measure(Point(table, name, entry["settings"]), validation=False, seed=seed) for seed in seeds]
+    default = measure(Point(table, name, entry["default"]["settings"]), validation=False)
+    print(f"  {table} · {name}: default {default}, tuned {chosen[0]}", flush=True)
+    result = {**entry, "settings": plain(entry["settings"]), "test": chosen[0]}
+    result["default"] = {**entry["default"], "settings": plain(entry["default"]["settings"]), "test": default}
+    if len(seeds) > 1:
+        result["seeds"] = {metric: [each[metric] for each in chosen] for metric in chosen[0]}
+    return result
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+ORDER = [
+    "settings", "validation", "test", "seeds", "default", "grid", "ends", "seconds", "date", "tried",
+]  # fmt: skip
+
+
+def write(path: Path, tables: dict) -> None:
+    """Write the result: what was tried on one line each, everything else as usual."""
+    result = {
+        "command": "make tune",
+        "date": max(entry["date"] for table in tables.values() for entry in table.values()),
+        "data": "MovieLens latest-small, 2016-10 edition",
+        "protocol": (
+            "Each part is cut twice: by split_random (random), by split_by_time (by time, ranking). Settings are "
+            "chosen on the part cut from the training part: by RMSE, or by NDCG@10 over the whole catalogue, seen "
+            "items out. Then each rival is fitted to the whole training part, and measured on the test. What was "
+            "tried is listed best first, with its validation score last. Seconds are those of the fits on validation."
+        ),
+        "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "numpy")},
+        "tables": {
+            table: {name: {key: entry[key] for key in ORDER if key in entry} for name, entry in rivals.items()}
+            for table, rivals in tables.items()
+        },
+    }
+    path.write_text(dump(result) + "\n", encoding="utf-8")
+
+
+def dump(value: Any, depth: int = 0) -> str:
+    """Write JSON with a line for each entry, and what fits on one line on it."""
+    flat = json.dumps(value, ensure_ascii=False)
+    inside = 2 * (depth + 1) * " "
+    if (depth > 1 and len(flat) + len(inside) < 110) or not isinstance(value, dict | list) or not value:
+        return flat
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {dump(each, depth + 1)}" for key, each in value.items()]
+    else:
+        lines = [dump(each, depth + 1) for each in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{inside}" + f",\n{inside}".join(lines) + f"\n{inside[2:]}{closing}"
+
+
+def summary(tables: dict) -> pd.DataFrame:
+    rows = []
+    for table, rivals in tables.items():
+        for name, entry in rivals.items():
+            metric = next(iter(entry["test"]))
+            row = {"table": table, "rival": name, "tried": len(entry["tried"]), "seconds": entry["seconds"]}
+            rows.append(
+                row | {"test": metric, "default": entry["default"]["test"][metric], "tuned": entry["test"][metric]}
+            )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    every = list(dict.fromkeys(name for rivals in TABLES.values() for name in rivals))
+    parser.add_argument("rivals", nargs="*", metavar="RIVAL", help="search these alone, and keep the others' results")
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 2), help="processes (default: up to 2)")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.rivals if name not in every]
+    if unknown:
+        sys.exit(f"there is no rival {unknown[0]!r}; expected one of {', '.join(map(repr, every))}")
+    notebook = Notebook(TRIED, arguments.jobs)
+    wanted = [
+        (table, name) for table, rivals in TABLES.items() for name in rivals if name in (arguments.rivals or every)
+    ]
+    chosen = {place: choose(notebook, *place) for place in wanted}
+    print("Everything is chosen; now the test.")
+    old = json.loads(RESULT.read_text(encoding="utf-8"))["tables"] if RESULT.exists() else {}
+    tables = {table: {} for table in TABLES}
+    for table, rivals in TABLES.items():
+        for name in rivals:
+            if (table, name) in chosen:
+                tables[table][name] = read_test(table, name, chosen[table, name])
+            elif name in old.get(table, {}):
+                tables[table][name] = old[table][name]
+    write(RESULT, tables)
+    TRIED.unlink()
+    print(summary(tables).to_string(index=False))
+    print(f"written to {RESULT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; what was tried is kept, and the next `make tune` goes on from there")
