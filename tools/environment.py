@@ -33,6 +33,7 @@ def wanted() -> str:
 def pip_install(*arguments: str, what: str, packages: int) -> None:
     """Run pip, showing one line that counts packages instead of pip's own hundreds."""
     command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", *arguments]
+    over = "\r" if sys.stdout.isatty() else ""  # the next line goes over this one
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log, collected = [], 0
     try:
@@ -40,8 +41,8 @@ def pip_install(*arguments: str, what: str, packages: int) -> None:
             log.append(line)
             collected += line.startswith(("Collecting", "Processing"))
             state = "now unpacking" if line.startswith("Installing") else "downloaded"
-            if sys.stdout.isatty():
-                print(f"\r  {collected:3} of at most {packages} packages {state:20}", end="", flush=True)
+            if over:
+                print(f"{over}  {collected:3} of at most {packages} packages {state:20}", end="", flush=True)
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
@@ -49,7 +50,7 @@ def pip_install(*arguments: str, what: str, packages: int) -> None:
     if process.wait():
         sys.exit(f"\npip could not install {what}; its last lines:\n" + "".join(log[-20:]))
     done = f"{collected} packages installed from {what}" if packages > 1 else f"{what} installed"
-    print(f"\r  {done:60}".rstrip(), flush=True)
+    print(f"{over}  {done:60}".rstrip(" "), flush=True)
 
 
 def main() -> None:

@@ -75,6 +75,9 @@ class Lesson:
             try:
                 for index, cell in enumerate(self.notebook.cells):
                     client.execute_cell(cell, index)
+            except KeyboardInterrupt:
+                psutil.Process(client.km.provisioner.pid).kill()  # at once, or it complains of our leaving
+                raise
             finally:
                 self.seconds = time.perf_counter() - start
                 self.peak_mb = peak.megabytes

@@ -26,7 +26,7 @@ MACHINES = {
         "TF_NUM_INTRAOP_THREADS": "2",
         "TF_NUM_INTEROP_THREADS": "2",
     },
-    "AVX2, 4 threads": {
+    "AVX2, 4 threads": {  # OpenBLAS alone takes no more than there are cores
         "OPENBLAS_CORETYPE": "Haswell",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",

@@ -18,6 +18,12 @@ MEMORY_GB = 2  # that a lesson in its kernel may need, with some room
 OF_THIS_MACHINE = ("OPENBLAS_", "ONEDNN_", "DNNL_", "NPY_", "OMP_", "MKL_", "TF_", "TWO_TOWERS_")
 
 
+def environment_with(settings: dict[str, str]) -> dict[str, str]:
+    """Return our own environment with these settings in the place of this machine's."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_MACHINE)}
+    return ours | settings
+
+
 @dataclass
 class Trial:
     """One lesson in one environment. `failures` maps a failing cell to its error; None before the trial has run."""
@@ -33,7 +39,7 @@ class Trial:
 
     @property
     def report(self) -> Path:
-        return self.folder / f"{self.column.split()[0]}-{self.lesson.stem}.xml".replace(",", "")
+        return self.folder / f"{self.lesson.stem} {self.column}.xml"
 
     @property
     def verdict(self) -> str:
@@ -43,13 +49,11 @@ class Trial:
 
     def start(self) -> None:
         self.report.unlink(missing_ok=True)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_MACHINE)}
-        environment |= self.settings
         options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT}", "--color=no", "-q"]
         options += ["-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--junitxml={self.report}"]
         self.process = subprocess.Popen(
             [self.python, "-m", "pytest", str(self.lesson), *options],
-            env=environment,
+            env=environment_with(self.settings),
             cwd=self.lesson.parent,
             stdin=subprocess.DEVNULL,
             stdout=self.report.with_suffix(".log").open("w"),
@@ -68,10 +72,13 @@ class Trial:
             self.failures[f"exit {code}"] = "\n".join(log.splitlines()[-20:])
 
 
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def at_once() -> int:
     """Return how many lessons run side by side: one for each core, as far as memory reaches."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores, int(psutil.virtual_memory().available / 1e9 / MEMORY_GB)))
+    return max(1, min(cores(), int(psutil.virtual_memory().available / 1e9 / MEMORY_GB)))
 
 
 def run_trials(trials: list[Trial], side_by_side: int, what: str) -> None:
