@@ -3,25 +3,42 @@ PYTHONS = python3 python3.13 python3.12 python3.11 python
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(or $(shell for p in $(PYTHONS); do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done),python3)
 VENV = $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
+LESSON ?=
 REPO ?=
 QUICK ?=
+ROOT ?=
+# Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
+OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
+OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup run test lab notebooks bench lint lock badges readme
+.PHONY: help setup run test test-quick test-all portability floors lab notebooks bench lint lock badges readme
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
 setup: ## make .venv from requirements.lock, if it is missing or stale
-	@"$(PYTHON)" tools/environment.py
+	@"$(PYTHON)" tools/environment.py $(LESSON)
 
-run: setup ## run every lesson (or LESSON=05) into build/, with a table of times, memory and results
+run: setup ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with a table of times, memory and results
 	@$(VENV) tools/run.py $(LESSON)
 
 test: setup ## test the package with pytest and every notebook with nbval
 	@$(VENV) -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 
-lab: setup ## open JupyterLab on the first lesson
-	@$(VENV) -m jupyter lab notebooks/01_generate_synthetic_data.ipynb
+test-quick: setup ## test the package alone, within two minutes
+	@$(VENV) -m pytest $(OF_THE_PACKAGE)
+
+test-all: setup ## what takes longer than make test: portability, then floors
+	@$(MAKE) --no-print-directory --keep-going portability floors
+
+portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
+	@$(VENV) tools/portability.py $(LESSON)
+
+floors: setup ## run lessons 02, 04, 06 and 11 (or LESSON=05) with the lowest versions that pyproject.toml allows
+	@$(VENV) tools/floors.py $(LESSON)
+
+lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: ROOT=1)
+	@$(VENV) tools/lab.py $(ROOT)
 
 notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write their outputs
 	@$(VENV) tools/notebooks.py $(LESSON)

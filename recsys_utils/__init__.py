@@ -3,6 +3,8 @@
 from recsys_utils.display import pprint_train, print_existing_user, print_pred_movies
 from recsys_utils.users import gen_user_vecs, get_user_vecs, load_data
 
+__version__ = "0.1.0"
+
 # The names that notebooks written for the old course-lab helper import; everything else is in its module.
 __all__ = [
     "gen_user_vecs",

@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
+from email.parser import BytesParser
 
 import numpy as np
 import pandas as pd
@@ -12,22 +14,59 @@ import readme
 import yaml
 from lessons import NOTEBOOKS, ROOT
 from lock import environment_file, read_pins
+from packaging.requirements import Requirement
+
+import recsys_utils
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def names_and_versions(pins):
-    return {tuple(pin.split(" ")[0].split(";")[0].split("==")) for pin in pins}
-
-
-def test_every_requirement_of_pyproject_is_pinned_and_locked():
+def requirements():
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *(pin for extra in extras.values() for pin in extra)]
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin) for pin in wanted)
-    assert names_and_versions(wanted) <= names_and_versions(read_pins(LOCK))
-    assert set(PROJECT["build-system"]["requires"]) <= set(wanted)
+    return [Requirement(line) for group in (PROJECT["project"]["dependencies"], *extras.values()) for line in group]
+
+
+def test_every_requirement_of_pyproject_is_a_range_that_its_pin_satisfies():
+    pins = dict(re.split("[ ;]", pin)[0].split("==") for pin in read_pins(LOCK))
+    for requirement in [*requirements(), *map(Requirement, PROJECT["build-system"]["requires"])]:
+        bounds = {bound.operator for bound in requirement.specifier}
+        assert ">=" in bounds and bounds <= {">=", "<"}, f"{requirement} is no range with a floor"
+        assert requirement.specifier.contains(pins[requirement.name]), f"{requirement} is locked at another version"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the wheel, with no network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_wheel_says_what_it_is(wheel):
+    (path,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = BytesParser().parsebytes(wheel.read(path))
+    assert metadata["Version"] == recsys_utils.__version__
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# Two Towers")
+    assert metadata["License-Expression"] == "MIT" and metadata["Keywords"]
+    pythons = {c.rpartition(" ")[2] for c in metadata.get_all("Classifier") if c.startswith("Programming Language")}
+    assert {"3.11", "3.12", "3.13"} <= pythons and "3.14" not in pythons
+    needed = [Requirement(line) for line in metadata.get_all("Requires-Dist")]
+    assert {str(one.specifier) for one in needed if one.name == "numpy"} == {">=2.0"}, "a pin would force everybody's"
+
+
+def test_wheel_carries_the_data_the_queries_and_the_figure_style(wheel):
+    names = set(wheel.namelist())
+    for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql")):
+        for path in (ROOT / folder).iterdir():
+            assert f"recsys_utils/{inside}/{path.name}" in names
+    assert "recsys_utils/two_towers.mplstyle" in names
+    assert not any(name.startswith(("tests", "tools", "notebooks")) for name in names)
 
 
 def test_lock_has_hashes_and_no_addresses():
@@ -48,13 +87,12 @@ def test_environment_file_carries_the_pins_of_the_lock():
 
 
 def test_set_up_cells_install_this_version():
-    version = PROJECT["project"]["version"]
     for notebook in NOTEBOOKS.glob("*.ipynb"):
-        assert f"@v{version}" in notebook.read_text(encoding="utf-8"), notebook.name
+        assert f"@v{recsys_utils.__version__}" in notebook.read_text(encoding="utf-8"), notebook.name
 
 
 def test_readme_shows_every_command_and_every_lesson():
-    commands = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    commands = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {"run", "test", "lab", "notebooks", "lint", "help"} <= set(commands)
     for command in commands:
         assert f"`make {command}" in README or f"make {command}\n" in README, f"make {command} is not in README.md"

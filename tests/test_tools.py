@@ -42,6 +42,7 @@ def project(tmp_path, monkeypatch):
     root = tmp_path / "two towers"
     folder, scripts, build = root / "notebooks", root / "notebooks" / "scripts", root / "build"
     scripts.mkdir(parents=True)
+    (folder / "images").mkdir()
     shutil.copy(lessons.ROOT / "pyproject.toml", root)
     (scripts / "01_fall_over.py").write_text(BAD, encoding="utf-8")
     (scripts / "02_count.py").write_text(GOOD, encoding="utf-8")
@@ -51,7 +52,6 @@ def project(tmp_path, monkeypatch):
         (lessons, "NOTEBOOKS", folder),
         (run, "NOTEBOOKS", folder),
         (run, "BUILD", build),
-        (run, "LEADERBOARD", build / "leaderboard"),
         (notebooks, "ROOT", root),
         (notebooks, "NOTEBOOKS", folder),
         (notebooks, "SCRIPTS", scripts),

@@ -16,12 +16,12 @@ import hashlib
 import os
 import subprocess
 import venv
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from basics import ROOT, SCRIPTS, find_lessons, write_whole
+
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-STAMP = VENV / "made-from"  # written last, so that a half-made environment is stale
+STAMP = VENV / "made-from"  # written last and deleted first, so that a half-made environment is stale
 
 
 def wanted() -> str:
@@ -30,32 +30,41 @@ def wanted() -> str:
     return f"{lock} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
 
 
-def pip_install(*arguments: str, packages: int) -> None:
+def pip_install(*arguments: str, what: str, packages: int) -> None:
     """Run pip, showing one line that counts packages instead of pip's own hundreds."""
     command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", *arguments]
+    over = "\r" if sys.stdout.isatty() else ""  # the next line goes over this one
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log, collected = [], 0
-    for line in process.stdout:
-        log.append(line)
-        collected += line.startswith(("Collecting", "Processing"))
-        state = "now unpacking" if line.startswith("Installing") else "downloaded"
-        if sys.stdout.isatty():
-            print(f"\r  {collected:3} of at most {packages} packages {state:20}", end="", flush=True)
-    print(f"\r  {collected:3} packages installed{'':40}", flush=True)
+    try:
+        for line in process.stdout:
+            log.append(line)
+            collected += line.startswith(("Collecting", "Processing"))
+            state = "now unpacking" if line.startswith("Installing") else "downloaded"
+            if over:
+                print(f"{over}  {collected:3} of at most {packages} packages {state:20}", end="", flush=True)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
     if process.wait():
-        sys.exit("pip could not install requirements.lock; its last lines:\n" + "".join(log[-20:]))
+        sys.exit(f"\npip could not install {what}; its last lines:\n" + "".join(log[-20:]))
+    done = f"{collected} packages installed from {what}" if packages > 1 else f"{what} installed"
+    print(f"{over}  {done:60}".rstrip(" "), flush=True)
 
 
 def main() -> None:
+    find_lessons(SCRIPTS, ".py", sys.argv[1:])  # refuses a LESSON that is not there, before anything is installed
     if STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted():
         return
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     packages = sum("==" in line for line in lock.splitlines())
     print("Making .venv from requirements.lock: about 700 MB to download, 2.6 GB on disk, once.", flush=True)
+    STAMP.unlink(missing_ok=True)
     venv.create(VENV, clear=True, with_pip=True)
-    pip_install("--require-hashes", "-r", "requirements.lock", packages=packages)
-    pip_install("--no-build-isolation", "--editable", ".", packages=1)
-    STAMP.write_text(wanted(), encoding="utf-8")
+    pip_install("--require-hashes", "-r", "requirements.lock", what="requirements.lock", packages=packages)
+    pip_install("--no-build-isolation", "--editable", ".", what="recsys_utils, from this folder,", packages=1)
+    write_whole(STAMP, wanted())
 
 
 if __name__ == "__main__":

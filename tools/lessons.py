@@ -10,32 +10,14 @@ from pathlib import Path
 import latex2mathml.converter
 import nbformat
 import psutil
+from basics import BUILD, NOTEBOOKS, ROOT, SCRIPTS, find_lessons, number, write_whole  # noqa: F401, for the tools
 from jinja2 import pass_context
 from nbclient import NotebookClient
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
-SCRIPTS = NOTEBOOKS / "scripts"
-BUILD = ROOT / "build"
 CELL_TIMEOUT = 300  # seconds
-
-
-def find_lessons(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
-    """List the lessons in a folder, in order; `wanted` numbers such as '05' select some, none selects all."""
-    lessons = sorted(folder.glob(f"[0-9][0-9]_*{suffix}"))
-    unknown = set(wanted) - {number(lesson) for lesson in lessons}
-    if unknown:
-        known = ", ".join(number(lesson) for lesson in lessons)
-        raise SystemExit(f"LESSON is {min(unknown)!r}; expected one of {known}")
-    return [lesson for lesson in lessons if not wanted or number(lesson) in wanted]
-
-
-def number(lesson: Path) -> str:
-    """Return a lesson's two digits."""
-    return lesson.name[:2]
 
 
 def progress_bar(cells: int) -> tqdm:
@@ -93,6 +75,9 @@ class Lesson:
             try:
                 for index, cell in enumerate(self.notebook.cells):
                     client.execute_cell(cell, index)
+            except KeyboardInterrupt:
+                psutil.Process(client.km.provisioner.pid).kill()  # at once, or it complains of our leaving
+                raise
             finally:
                 self.seconds = time.perf_counter() - start
                 self.peak_mb = peak.megabytes

@@ -1,11 +1,11 @@
 """Sync the scripts with the notebooks, run them, and write outputs that a rebuild reproduces byte for byte."""
 
 import os
-import subprocess
 import sys
 
 import nbformat
-from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons, progress_bar
+from jupytext.cli import jupytext
+from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons, progress_bar, write_whole
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
@@ -24,15 +24,13 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
 def main() -> None:
     os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 05 and 08 leave their vectors for lesson 11
     for script in find_lessons(SCRIPTS, ".py", sys.argv[1:]):
-        subprocess.run([sys.executable, "-m", "jupytext", "--quiet", "--sync", str(script)], check=True, cwd=ROOT)
+        jupytext(["--quiet", "--sync", str(script)])
         lesson = Lesson(NOTEBOOKS / f"{script.stem}.ipynb")
         with progress_bar(lesson.code_cells) as progress:
             progress.set_description(lesson.path.stem)
             lesson.execute(lambda: progress.update())
         normalise(lesson.notebook)
-        unfinished = lesson.path.with_suffix(".unfinished")
-        nbformat.write(lesson.notebook, unfinished)
-        unfinished.replace(lesson.path)
+        write_whole(lesson.path, nbformat.writes(lesson.notebook) + "\n")
         script.touch()  # the newer of a pair rewrites the other at the next sync; nobody has edited the notebook yet
 
 

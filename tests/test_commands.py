@@ -1,0 +1,212 @@
+"""The commands as a reader calls them: `make` in a small project of two lessons, Ctrl-C among them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+from lessons import ROOT
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to a process group")
+
+FAKE_PIP = """import os, pathlib, sys, time
+print("Collecting something", flush=True)
+pathlib.Path("pip-has-started").touch()
+time.sleep(float(os.environ["FAKE_PIP_SECONDS"]))
+"""
+SLOW = "import pathlib, time\npathlib.Path('../cell-has-started').touch()\ntime.sleep(60)"
+
+
+def write_lesson(root, name, *cells):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# Title\n\n[other](01_quick.ipynb) [next](02_next.ipynb)")]
+        + [nbformat.v4.new_code_cell(cell, execution_count=1) for cell in cells]
+    )
+    nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
+    (root / "notebooks" / "scripts" / f"{name}.py").touch()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Our commands beside two lessons, in a folder with a space in its name, with no environment yet."""
+    root = tmp_path / "two towers"
+    (root / "notebooks" / "scripts").mkdir(parents=True)
+    (root / "notebooks" / "images").mkdir()
+    (root / "tests").mkdir()
+    (root / "tests" / "test_one.py").write_text("def test_one():\n    pass\n", encoding="utf-8")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "tools", root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    write_lesson(root, "01_quick", "print(1)")
+    write_lesson(root, "02_next", "print(2)")
+    return root
+
+
+@pytest.fixture
+def fake_pip(tmp_path):
+    """Settings under which `python -m pip` installs nothing and takes FAKE_PIP_SECONDS over it."""
+    package = tmp_path / "fakes" / "pip"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(FAKE_PIP, encoding="utf-8")
+    return {"PYTHONPATH": str(package.parent)}
+
+
+def give_environment(root):
+    """Let the project use the environment of these tests as if its set-up had made it."""
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    code = "import environment; environment.STAMP.write_text(environment.wanted())"
+    subprocess.run([sys.executable, "-c", code], cwd=root / "tools", check=True, env=environ(PYTHONPATH=""))
+
+
+def environ(**settings):
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return quiet | {"PYTHON": sys.executable} | settings
+
+
+def make(root, *arguments, **settings):
+    return subprocess.run(
+        ["make", *arguments], cwd=root, env=environ(**settings), capture_output=True, text=True, timeout=120
+    )
+
+
+def interrupt(root, *arguments, when, **settings):
+    """Call make, press Ctrl-C once the file `when` appears, and return what was printed, less make's own last line."""
+    process = subprocess.Popen(
+        ["make", *arguments],
+        cwd=root,
+        env=environ(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (root / when).exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=30)[0]
+    (root / when).unlink()
+    assert process.returncode, output
+    assert "Traceback" not in output and "most recent call last" not in output, output
+    return [line for line in output.splitlines() if not line.startswith("make: ***")]
+
+
+@pytest.mark.parametrize("command", ["run", "notebooks", "portability", "setup"])
+def test_an_unknown_lesson_is_refused_before_anything_is_installed(project, command):
+    result = make(project, command, "LESSON=99")
+    assert result.returncode
+    assert result.stderr.splitlines()[0] == "LESSON is '99'; expected one of 01, 02"
+    assert result.stdout == "" and not (project / ".venv").exists()
+
+
+def test_one_digit_and_several_lessons_are_understood(project):
+    give_environment(project)
+    for wanted, expected in (("2", ["02"]), ("02 1", ["01", "02"])):
+        result = make(project, "run", f"LESSON={wanted}")
+        assert result.returncode == 0, result.stderr
+        report = json.loads((project / "build" / "run.json").read_text(encoding="utf-8"))
+        assert [row["lesson"] for row in report["lessons"]] == expected
+
+
+def test_ctrl_c_during_set_up_ends_in_one_line_and_the_next_call_recovers(project, fake_pip):
+    lines = interrupt(project, "setup", when="pip-has-started", FAKE_PIP_SECONDS="60", **fake_pip)
+    assert lines[1:] == ["Stopped. The next call makes anew what is unfinished."], lines
+    assert (project / ".venv").exists() and not (project / ".venv" / "made-from").exists()
+    result = make(project, "setup", FAKE_PIP_SECONDS="0", **fake_pip)
+    assert result.returncode == 0, result.stderr
+    installed = result.stdout.splitlines()[1:]
+    assert installed == [
+        "  1 packages installed from requirements.lock",
+        "  recsys_utils, from this folder, installed",
+    ]
+    assert make(project, "setup", **fake_pip).stdout == "", "a finished environment is left alone"
+
+
+def test_set_up_that_was_stopped_while_it_replaced_an_old_environment_starts_again(project, fake_pip):
+    give_environment(project)
+    stamp = project / ".venv" / "made-from"
+    stamp.write_text("an older lock", encoding="utf-8")
+    interrupt(project, "setup", when="pip-has-started", FAKE_PIP_SECONDS="60", **fake_pip)
+    assert not stamp.exists(), "half an environment must not look like the whole one"
+
+
+def test_ctrl_c_during_a_run_ends_in_one_line_and_keeps_what_was_finished(project):
+    give_environment(project)
+    write_lesson(project, "02_next", SLOW)
+    lines = interrupt(project, "run", when="cell-has-started")
+    lines = [line for line in lines if "cell" not in line and line]  # the progress bar
+    assert lines == ["Stopped. The next call makes anew what is unfinished."], lines
+    report = json.loads((project / "build" / "run.json").read_text(encoding="utf-8"))
+    assert [row["lesson"] for row in report["lessons"]] == ["01"]
+    write_lesson(project, "02_next", "print(2)")
+    result = make(project, "run")
+    assert result.returncode == 0, result.stderr
+    assert not [path.name for path in (project / "build").iterdir() if "unfinished" in path.name]
+
+
+def test_ctrl_c_during_tests_shows_no_traceback_and_leaves_no_kernel(project):
+    give_environment(project)
+    write_lesson(project, "02_next", "import os, pathlib\npathlib.Path('../kernel').write_text(str(os.getpid()))", SLOW)
+    lines = interrupt(project, "test", when="cell-has-started")
+    assert any("passed" in line for line in lines[-2:]), lines
+    kernel = int((project / "kernel").read_text(encoding="utf-8"))
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{kernel}"):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"kernel {kernel} is still there")
+
+
+def test_ctrl_c_while_a_tool_imports_its_libraries_ends_in_one_line(project):
+    give_environment(project)
+    started = "import pathlib, time\npathlib.Path('imports-have-started').touch()\ntime.sleep(60)\n"
+    (project / "tools" / "pictures.py").write_text(started, encoding="utf-8")
+    lines = interrupt(project, "run", when="imports-have-started")
+    assert lines == ["Stopped. The next call makes anew what is unfinished."], lines
+
+
+def test_a_run_of_one_lesson_keeps_the_rows_and_pages_of_the_others(project):
+    give_environment(project)
+    save = """import json, os, pathlib
+names = "rmse_random rmse_by_time recall_at_10 ndcg_at_10 coverage_at_10 train_seconds query_ms".split()
+row = dict.fromkeys(names) | {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
+pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.dumps([row]))"""
+    write_lesson(project, "01_quick", save.format("01"))
+    write_lesson(project, "02_next", save.format("02"))
+    assert make(project, "run").returncode == 0
+    path = project / "build" / "run.json"
+    yesterday = json.loads(path.read_text(encoding="utf-8"))
+    for row in [*yesterday["lessons"], *yesterday["leaderboard"]]:
+        row["date"] = "2026-01-31"
+    path.write_text(json.dumps(yesterday), encoding="utf-8")
+    result = make(project, "run", "LESSON=02")
+    assert result.returncode == 0, result.stderr
+    assert "model of 02" in result.stdout and "model of 01" not in result.stdout
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert [row["lesson"] for row in report["lessons"]] == ["01", "02"]
+    assert [row["model"] for row in report["leaderboard"]] == ["model of 01", "model of 02"]
+    assert report["leaderboard"][0]["date"] == "2026-01-31" != report["leaderboard"][1]["date"]
+    index = (project / "build" / "index.html").read_text(encoding="utf-8")
+    assert index.count("2026-01-31") == 2 and "model of 01" in index
+    assert (project / "build" / "01_quick.html").exists()
+    path.write_text(path.read_text(encoding="utf-8")[:100], encoding="utf-8")
+    assert make(project, "run", "LESSON=02").returncode == 0, "half a report is made anew"
+
+
+def test_links_to_lessons_that_never_ran_lead_somewhere(project):
+    give_environment(project)
+    assert make(project, "run", "LESSON=2").returncode == 0
+    build = project / "build"
+    assert 'href="01_quick.html"' in (build / "02_next.html").read_text(encoding="utf-8")
+    assert (build / "01_quick.html").exists() and (build / "images").is_dir()
+    assert "01 · Title</a> (not run here" in (build / "index.html").read_text(encoding="utf-8")
