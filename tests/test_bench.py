@@ -13,7 +13,7 @@ TINY = bench.Plan(runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), 
 
 @pytest.fixture(scope="module")
 def report():
-    """The whole benchmark in this process, without the content towers of lesson 05, which the lesson itself tests."""
+    """The whole benchmark in this process, without the content towers of lesson 07, which the lesson itself tests."""
     patch = pytest.MonkeyPatch()
     patch.setattr(bench, "load_movielens", functools.cache(bench.load_movielens))
     for name in ("MOVIELENS_PATH", "MOVIELENS_MIRROR"):
@@ -22,7 +22,7 @@ def report():
         patch.setenv(name, os.environ.get(name, ""))  # the lessons set them; undo() puts them back
 
     def call(function, *arguments):
-        if function == "lesson_05":
+        if function == "lesson_07":
             return {"rows": [], "by_user": {}}
         return json.loads(json.dumps(getattr(bench, function)(*arguments)))
 
@@ -62,10 +62,10 @@ def test_ratios_come_first_and_follow_from_the_figures(report):
     speed = {(row["pipeline"], row["width"]): row["examples_per_second"] for row in report["speeds"]}
     published, off = "TFRS tutorial, FactorizedTopK on", "TFRS tutorial, FactorizedTopK off"
     for course, width, other in (
-        ("lesson 08", 64, published),
-        ("lesson 08", 64, off),
-        ("lesson 10", 64, published),
-        ("lesson 10", 256, off),
+        ("lesson 11", 64, published),
+        ("lesson 11", 64, off),
+        ("lesson 14", 64, published),
+        ("lesson 14", 256, off),
     ):
         what = f"training examples a second, vectors of {width}: {course} / {other}"
         assert ratios[what]["ratio"] == pytest.approx(speed[course, width] / speed[other, width])

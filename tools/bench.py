@@ -36,9 +36,9 @@ from recsys_utils.splits import Split, split_by_time, split_random
 
 EMBEDDED = "2016-10"
 PUBLISHED, METRICS_OFF = "TFRS tutorial, FactorizedTopK on", "TFRS tutorial, FactorizedTopK off"
-WIDTHS = (64, 256)  # of the vectors when speeds are compared: those of lessons 08 and 10
+WIDTHS = (64, 256)  # of the vectors when speeds are compared: those of lessons 11 and 14
 SLOW = 200_000  # ratings; the slow rating models run on editions up to this size
-RETRIEVAL = ("08", "10")  # lessons whose two-towers rank
+RETRIEVAL = ("11", "14")  # lessons whose two-towers rank
 COSTS = ("seconds", "cpu_seconds", "peak_mb")  # of an epoch
 TARGETS = ("EASE", "EASE, recent first", "iALS")  # baselines that the best two-tower is compared with
 
@@ -109,7 +109,7 @@ def _is_definition(node: ast.stmt) -> bool:
         target = ast.unparse(node.targets[0])
         return target.isupper() or target.startswith("os.environ")
     if isinstance(node, ast.Expr):
-        return ast.unparse(node).startswith("tf.config.")
+        return ast.unparse(node).startswith("set_up(")
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 
@@ -191,14 +191,14 @@ def rating_baselines(edition: str, users: int | None) -> dict:
 def ranking_baselines(edition: str, users: int | None) -> dict:
     """Measure every ranking baseline; what there is to choose is chosen on the validation part."""
     data = load_edition(edition, users)
-    names = taught("10")
+    names = taught("14")
     names["film_ids"] = data.items[ITEM_ID].to_numpy()
 
     def most_popular(train, task):
         return np.tile(task.popularity, (len(task.users), 1))
 
     def item_cf(train, task):
-        seen = task.seen.astype(np.float32)  # (n_users, n_items)
+        seen = task.seen.toarray().astype(np.float32)  # (n_users, n_items)
         unit = seen / np.maximum(np.linalg.norm(seen, axis=0), 1)
         return (seen @ unit.T) @ unit
 
@@ -210,12 +210,12 @@ def ranking_baselines(edition: str, users: int | None) -> dict:
         return user_vectors @ item_vectors.T
 
     def ease(train, task, strength):
-        seen = task.seen.astype(np.float32)
+        seen = task.seen.toarray().astype(np.float32)
         return fit_ease(seen, strength).scores(seen)
 
     def ease_recent(train, task, strength):
         fades = names["fade"](task, names["make_log"](train))
-        return fit_ease(task.seen.astype(np.float32), strength).scores(fades)
+        return fit_ease(task.seen.toarray().astype(np.float32), strength).scores(fades)
 
     strengths = [(100,), (200,), (500,), (1000,), (2000,)]
     models = {
@@ -242,10 +242,10 @@ def ranking_baselines(edition: str, users: int | None) -> dict:
     return _answer(board, rankings)
 
 
-def lesson_05(edition: str, users: int | None) -> dict:
-    """Measure the content towers of lesson 05 on both splits; the seconds are those of the split by time."""
+def lesson_07(edition: str, users: int | None) -> dict:
+    """Measure the content towers of lesson 07 on both splits; the seconds are those of the split by time."""
     data = load_edition(edition, users)
-    names = taught("05")
+    names = taught("07")
     names.update(items=data.items, users=data.test_task.users)
     errors = {}
     for name, (train, test) in {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}.items():
@@ -253,18 +253,18 @@ def lesson_05(edition: str, users: int | None) -> dict:
         towers, _ = names["fit"](train)
         seconds = time.perf_counter() - start
         errors[name] = rmse(test[RATING], towers.predict(test))
-    board = Leaderboard("05")
+    board = Leaderboard("07")
     board.add("content towers + ids + biases", "two-tower", **errors, train_seconds=seconds)
     return _answer(board, {})
 
 
-def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
-    """Measure the towers of lesson 08, trained with several seeds; then, if runs > 0, their speed."""
+def lesson_11(edition: str, users: int | None, seeds: int, runs: int) -> dict:
+    """Measure the towers of lesson 11, trained with several seeds; then, if runs > 0, their speed."""
     data = load_edition(edition, users)
-    names = taught("08")
+    names = taught("11")
     catalogue = describe_films(data.items)
     names.update(items=data.items, users=data.test_task.users, catalogue=catalogue, test_split=data.test)
-    board, rankings = Leaderboard("08"), {}
+    board, rankings = Leaderboard("11"), {}
     for model, kind in (("in-batch softmax", "InBatchSoftmax"), ("in-batch softmax + logQ", "InBatchSoftmaxLogQ")):
         _, curve = names["train_model"](names[kind], data.validation.train, names["EPOCHS"], data.validation_task)
         of_seeds = []
@@ -287,7 +287,7 @@ def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
         towers.fit(batches, verbose=0)  # traces
         examples = len(data.test.train) // names["BATCH"] * names["BATCH"]
         speed = {
-            "pipeline": "lesson 08",
+            "pipeline": "lesson 11",
             "width": names["DIM"],
             "examples_per_second": examples / median_seconds(lambda: towers.fit(batches, verbose=0), runs),
             "evaluate_seconds": median_seconds(lambda: evaluate_ranking(names["score"](towers), data.test_task), runs),
@@ -296,8 +296,8 @@ def lesson_08(edition: str, users: int | None, seeds: int, runs: int) -> dict:
     return result
 
 
-def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
-    """Measure the history tower of lesson 10, trained with several seeds; then, if runs > 0, its speed."""
+def lesson_14(edition: str, users: int | None, seeds: int, runs: int) -> dict:
+    """Measure the history tower of lesson 14, trained with several seeds; then, if runs > 0, its speed."""
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.test.train)
@@ -309,7 +309,7 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
         of_seeds.append(float(metrics.ndcg.mean()))
     ends, watched, offered = names["ends_of"](log), model.query_tower.films.table(), model.candidates.table().numpy()
     names.update(log=log, model=model, ends=ends, watched=watched, offered=offered)
-    board, seconds = Leaderboard("10"), float(curve["seconds"].sum())
+    board, seconds = Leaderboard("14"), float(curve["seconds"].sum())
     query_ms = query_milliseconds(names["score_for"], data.test_task)
     board.add("history tower", "two-tower", ranking=metrics, train_seconds=seconds, query_ms=query_ms)
     board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
@@ -319,7 +319,7 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
     for width in WIDTHS if runs else ():
         model, curve = names["train_model"](log, names["RecencyTower"], width, runs + 1)
         speed = {
-            "pipeline": "lesson 10",
+            "pipeline": "lesson 14",
             "width": width,
             "examples_per_second": examples / float(curve["seconds"][1:].median()),  # the first epoch traces
             "evaluate_seconds": median_seconds(
@@ -331,8 +331,8 @@ def lesson_10(edition: str, users: int | None, seeds: int, runs: int) -> dict:
 
 
 def history_lesson(data: Edition) -> dict:
-    """Execute lesson 10's definitions and give them an edition's films."""
-    names = taught("10")
+    """Execute lesson 14's definitions and give them an edition's films."""
+    names = taught("14")
     flags = data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
     genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
     names.update(film_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_films=len(data.items))
@@ -340,7 +340,7 @@ def history_lesson(data: Edition) -> dict:
 
 
 def encoders(edition: str, users: int | None) -> dict:
-    """Train lesson 10's small model with each encoder of the history; all figures are on the validation part."""
+    """Train lesson 14's small model with each encoder of the history; all figures are on the validation part."""
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
@@ -356,7 +356,7 @@ def encoders(edition: str, users: int | None) -> dict:
 
 
 def sequence_towers(names: dict) -> dict[str, type]:
-    """Define the encoders that are too slow for lesson 10."""
+    """Define the encoders that are too slow for lesson 14."""
     tf, length = names["tf"], names["LENGTH"]
 
     def lay_out(batch, values):  # (n_entries, ...) to (batch, length, ...), the latest film last
@@ -404,7 +404,7 @@ def sequence_towers(names: dict) -> dict[str, type]:
 
 
 def ablation(edition: str, users: int | None) -> dict:
-    """Take lesson 10's model apart, at the size that it is kept; all figures are on the validation part."""
+    """Take lesson 14's model apart, at the size that it is kept; all figures are on the validation part."""
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
@@ -431,7 +431,7 @@ def describe_films(items: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def new_model(names: dict, item_ids: pd.Series) -> object:
-    """Make lesson 08's model with logQ, compiled and not yet trained."""
+    """Make lesson 11's model with logQ, compiled and not yet trained."""
     model = names["InBatchSoftmaxLogQ"](np.unique(item_ids))
     model.compile(optimizer=names["tf"].keras.optimizers.Adagrad(names["LEARNING_RATE"]))
     return model
@@ -494,9 +494,9 @@ def tutorial(width: int, users: int | None, runs: int) -> dict:
 
 
 def similarity(rows: int, runs: int) -> dict:
-    """Time the nearest neighbour of every film, in blocks and by lesson 11's double loop over some rows."""
-    vectors = load_item_vectors("08").vectors
-    double_loop = taught("11")["double_loop"]
+    """Time the nearest neighbour of every film, in blocks and by lesson 16's double loop over some rows."""
+    vectors = load_item_vectors("11").vectors
+    double_loop = taught("16")["double_loop"]
     part = median_seconds(lambda: double_loop(vectors[:rows]), runs)
     return {
         "rows": len(vectors),
@@ -511,7 +511,7 @@ def similarity(rows: int, runs: int) -> dict:
 
 
 def size(interactions: int, runs: int) -> dict:
-    """Train lesson 08's model on generated interactions: seconds and peak memory of an epoch."""
+    """Train lesson 11's model on generated interactions: seconds and peak memory of an epoch."""
     rng = np.random.default_rng(1)
     n_items, n_users = 10_000, interactions // 100
     catalogue = {
@@ -522,7 +522,7 @@ def size(interactions: int, runs: int) -> dict:
     share = 1 / np.arange(1, n_items + 1)
     item = rng.choice(n_items, interactions, p=share / share.sum())
     train = pd.DataFrame({USER_ID: rng.integers(n_users, size=interactions), ITEM_ID: item})
-    names = taught("08")
+    names = taught("11")
     names.update(items=catalogue["item_id"], users=np.arange(n_users), catalogue=catalogue)
     model = new_model(names, train[ITEM_ID])
     model.fit(names["read_batches"](train.head(2 * names["BATCH"])), verbose=0)  # traces
@@ -555,7 +555,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = measure) -> dict:
         here = name == EMBEDDED
         editions[-1]["ratings"] = len(load_edition(name, plan.users).ratings)
         parts = [measure("rating_baselines", name, plan.users), measure("ranking_baselines", name, plan.users)]
-        parts.append(measure("lesson_05", name, plan.users))
+        parts.append(measure("lesson_07", name, plan.users))
         seeds, runs = (plan.seeds, plan.runs) if here else (1, 0)
         parts += [measure(f"lesson_{number}", name, plan.users, seeds, runs) for number in RETRIEVAL]
         editions[-1]["rows"] = [row for part in parts for row in part["rows"]]
@@ -653,17 +653,17 @@ def markdown(report: dict) -> str:
     if plan["thorough"]:
         lines += [
             "## Encoders of the watch history",
-            f"Lesson 10's small model on the validation part of {EMBEDDED}; the interval is that of the difference "
+            f"Lesson 14's small model on the validation part of {EMBEDDED}; the interval is that of the difference "
             "from recency, person by person.",
             _encoder_table(report["encoders"]),
             "## Parts of the history tower",
-            f"The model that lesson 10 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
+            f"The model that lesson 14 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
             "seed.",
             _ablation_table(report["ablation"]),
         ]
     lines += [
         "## Training and evaluation",
-        f"{EMBEDDED}, split by time: lesson 08's in-batch softmax with logQ, lesson 10's history tower, and the recipe "
+        f"{EMBEDDED}, split by time: lesson 11's in-batch softmax with logQ, lesson 14's history tower, and the recipe "
         f"of TFRS's retrieval tutorial with its metric on while it trains, as published (at {min(WIDTHS)} alone), and "
         "off.",
         _speed_table(report["speeds"]),
@@ -674,7 +674,7 @@ def markdown(report: dict) -> str:
         f"{near['rows']:,} vectors of {near['width']}: {near['blocks_seconds']:.2f} s in blocks; the double loop would "
         f"take {near['loop_seconds_extrapolated']:.0f} s, extrapolated from {near['loop_rows']} rows.",
         "## Cost against size",
-        "Lesson 08's model on generated interactions, 10,000 items, one user for each 100 interactions.",
+        "Lesson 11's model on generated interactions, 10,000 items, one user for each 100 interactions.",
         _size_table(report["sizes"]),
         f"Seconds grow as interactions to the power of {report['slopes']['seconds']:.2f} (those of the processor "
         f"{report['slopes']['cpu_seconds']:.2f}), peak memory to the power of {report['slopes']['peak_mb']:.2f}; 1 is "
