@@ -341,8 +341,9 @@ for verdict in (random_pairs["verdict"], by_time_pairs["verdict"]):
     assert verdict["bias − mean"] == "better", "biases should beat the mean"
     assert verdict.filter(like="cosine").eq("worse").all(), "raw cosine should lose to the biases"
     assert verdict["SVD − bias"] != "better", "untuned factors should not beat the biases"
-best_at_random = random_pairs["verdict"][[f"{deviations} − bias", f"{deviations} − SVD"]]
-assert best_at_random.eq("better").all(), "the deviations should win at random"
+if NEIGHBOURS == 40:  # with few neighbours they do not win
+    best_at_random = random_pairs["verdict"][[f"{deviations} − bias", f"{deviations} − SVD"]]
+    assert best_at_random.eq("better").all(), "the deviations should win at random"
 lost = by_time["RMSE"] - at_random["RMSE"]
 assert lost[deviations] > 0.02, "the neighbours should find the future harder"
 
@@ -404,8 +405,9 @@ board.save()
 #    and take the cosines again. Which neighbour is left, and what is Ann promised? (Aim at similarities of +1 and −1.)
 # 2. **Neighbours of users.** Add user-based `KNNBaseline` with `pearson_baseline` to `rating_models`. On which of the
 #    two splits of MovieLens is it better than its item-based twin? (Aim at: on neither.)
-# 3. **Fewer neighbours.** Set `NEIGHBOURS` to 5. Which models get worse on the planted world, and why does an average
-#    over few neighbours suffer more from noise?
+# 3. **Fewer neighbours.** Set `NEIGHBOURS` to 5. Why does an average over few neighbours suffer more from noise, and
+#    which model loses its lead on MovieLens? (Aim at three models that get worse, on the planted world and on
+#    MovieLens.)
 # 4. **Ties.** Shuffle the training rows, `train.sample(frac=1, random_state=0)`, and predict with item-based raw
 #    cosine again. Why does its RMSE change by more than 0.02, and that of `KNNBaseline` hardly at all?
 

@@ -412,7 +412,7 @@ print(f"for the average test rating, {still_to_come:.0%} of them are still to co
 # %% [markdown]
 # What is that worth? Count popularity once more, for each user only up to their first test rating. But this also
 # leaves fewer ratings to count, and that alone may make the list worse. A fair comparison gives each user **as many**
-# ratings, drawn at random from past and future alike. Any gap that is left is due to the future.
+# ratings, drawn at random from past and future alike. Any gap that is left is due to *when* they were given.
 
 # %%
 oldest_first = train.sort_values(TIMESTAMP, kind="stable")
