@@ -122,6 +122,15 @@ def test_what_fails_beside_another_lesson_runs_again_alone_and_the_table_says_so
     assert "ok alone: failed while another lesson ran beside it" in output and "too slow" not in output
 
 
+def test_what_only_follows_from_an_error_is_not_listed(project):
+    write_lesson(project, "01_falls", ("assert 0", ""), ("print(1)", "2\n"), ("pears", ""), ("pears + 1", ""))
+    (lesson,) = (project / "notebooks").glob("*.ipynb")
+    trial = trials.Trial("here", lesson, sys.executable, {}, project)
+    trials.run_trials([trial], 1, "trials")
+    assert trial.verdict == "cell 0, cell 1, cell 2"
+    assert "name 'pears' is not defined" in trial.failures["cell 2"] and "x1B" not in "".join(trial.failures.values())
+
+
 def test_a_process_that_dies_is_a_failure(project, capsys):
     write_lesson(project, "01_fine", ("assert True", ""))
     (lesson,) = (project / "notebooks").glob("*.ipynb")

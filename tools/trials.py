@@ -1,6 +1,7 @@
 """Run lessons with nbval in other environments, and lay the outcome out in one table."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from tqdm import tqdm
 MEMORY_GB = 2  # that a lesson in its kernel may need, with some room
 # Settings of the machine we run on, which would decide what an emulated machine is for itself.
 OF_THIS_MACHINE = ("OPENBLAS_", "ONEDNN_", "DNNL_", "NPY_", "OMP_", "MKL_", "TF_", "TWO_TOWERS_")
+COLOUR = re.compile(r"(#x1B|\x1b)\[[0-9;]*m")  # pytest's XML spells the escape character out
 
 
 def environment_with(settings: dict[str, str]) -> dict[str, str]:
@@ -63,10 +65,14 @@ class Trial:
     def finish(self) -> None:
         self.failures = {}
         code = self.process.wait()
-        if self.report.exists():
-            for case in xml.etree.ElementTree.parse(self.report).iter("testcase"):
-                for problem in (*case.findall("failure"), *case.findall("error")):
-                    self.failures[case.get("name").lower()] = problem.text or problem.get("message")
+        cases = xml.etree.ElementTree.parse(self.report).iter("testcase") if self.report.exists() else []
+        for case in cases:
+            for problem in (*case.findall("failure"), *case.findall("error")):
+                error = COLOUR.sub("", problem.text or problem.get("message"))
+                self.failures[case.get("name").lower()] = error
+            # After an assertion or an output that differs, later cells still mean something; after an error, nothing.
+            if self.failures and "execution failed" in error and "AssertionError" not in error:
+                break
         if code and not self.failures:
             log = self.report.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
             self.failures[f"exit {code}"] = "\n".join(log.splitlines()[-20:])
