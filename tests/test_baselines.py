@@ -483,7 +483,7 @@ def test_ease_names_bad_input(x, strength, history, message):
 @pytest.mark.parametrize("table", ["random", "by time"])
 def test_tuned_rating_models_can_be_made(table):
     tuned = load_tuned(table)
-    assert list(tuned) == ["biases", "user CF", "item CF", "SVD", "SVD++"]
+    assert "biases" in tuned and set(tuned) <= {"biases", "user CF", "item CF", "SVD", "SVD++"}
     for name, rival in tuned.items():
         assert rating_model(name, **rival.settings), name
         assert 0.8 < rival.test["RMSE"] < 1
@@ -493,7 +493,7 @@ def test_tuned_rating_models_can_be_made(table):
 def test_tuned_rankings_can_be_made():
     train, task = random_events()
     tuned = load_tuned()
-    assert set(tuned) == set(RANKING_RIVALS)
+    assert {"EASE", "iALS", "item to next item"} <= set(tuned) <= set(RANKING_RIVALS)
     for name, rival in tuned.items():
         assert rank(name, train, task, **rival.settings).shape == task.seen.shape
         assert 0 < rival.test["Recall@10"] < rival.test["NDCG@10"] < 1
