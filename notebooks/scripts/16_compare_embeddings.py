@@ -17,19 +17,19 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/16_compare_embeddings.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/16_compare_embeddings.ipynb)
 #
-# **What you'll do**: build a "because you watched" list from three sets of film vectors, and find out when to believe
+# **What you'll do**: build a "because you watched" list from three sets of movie vectors, and find out when to believe
 # it.
 #
 # **What you'll learn**
 #
 # - what near means: the cosine and the distance of unit vectors are one thing;
-# - to find the nearest neighbours of every film exactly, a block at a time;
+# - to find the nearest neighbours of every movie exactly, a block at a time;
 # - to measure neighbours against chance, and to ask what the yardstick itself has seen;
 # - what a 2-D map shows and what it cannot show, and what hubs are;
 # - two cases in which a high cosine means nothing.
 #
-# **What you'll need**: the idea of an item tower from [Lesson 07](06_predict_ratings.ipynb) or [Lesson
-# 08](11_retrieve_with_in_batch_negatives.ipynb); half a minute; half a gigabyte of memory. Nothing is trained here, and
+# **What you'll need**: the idea of an item tower from [Lesson 07](07_beat_the_rating_baselines.ipynb) or [Lesson
+# 11](11_retrieve_with_in_batch_negatives.ipynb); half a minute; half a gigabyte of memory. Nothing is trained here, and
 # neither lesson needs to have been run: the vectors of their towers come with the course.
 
 # %% [markdown]
@@ -48,30 +48,21 @@ if importlib.util.find_spec("recsys_utils") is None:
 # We need NumPy, a truncated SVD, and the course's neighbour search; no TensorFlow.
 
 # %%
-import itertools
+from recsys_utils.setup import set_up
+
+set_up()
 import time
-import timeit
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
-from matplotlib.ticker import PercentFormatter
-from matplotlib.transforms import Bbox
-from scipy.sparse import csr_matrix
-from scipy.stats import skew, spearmanr
-from sklearn.decomposition import PCA, TruncatedSVD
-from sklearn.manifold import TSNE
+from scipy import sparse, stats
+from sklearn import decomposition, manifold
 
+from recsys_utils import comparison, metrics, similarity
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
-from recsys_utils.comparison import bootstrap_interval
-from recsys_utils.datasets.item_vectors import load_item_vectors
-from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.datasets import item_vectors, movielens
 from recsys_utils.display import results_table
-from recsys_utils.metrics import top_k
-from recsys_utils.similarity import nearest_neighbours
-
-plt.style.use("recsys_utils.two_towers")
 
 # %% [markdown]
 # These sizes are yours to change.
@@ -90,8 +81,7 @@ SEED = 1
 # MovieLens holds the ratings, the titles and the genres.
 
 # %% tags=["nbval-check-output"]
-movielens = load_movielens()
-ratings, items = movielens.ratings, movielens.items
+ratings, items, _ = movielens.load_movielens()
 n_items, titles = len(items), items[TITLE].to_numpy()
 genres = items[GENRES].str.replace("|", ", ").to_numpy()  # (n_items,)
 n_ratings = ratings[ITEM_ID].value_counts().reindex(items[ITEM_ID]).to_numpy()  # (n_items,)
@@ -104,23 +94,28 @@ results_table(items.assign(ratings=n_ratings).head(3))
 #
 # ## Three sets of film vectors
 #
-# Two come from item towers: [Lesson 07](06_predict_ratings.ipynb) trained its tower to predict stars, [Lesson
-# 08](11_retrieve_with_in_batch_negatives.ipynb) to pick the film a person chose. Both towers read the genres of a
-# film; keep that in mind too. The third is made here and reads ratings alone: a truncated SVD of the matrix of films
-# and users, with 0 where there is no rating. A film becomes its row of $F\Sigma$ in $R \approx F\Sigma P^\top$.
+# Two come from item towers: [Lesson 07](07_beat_the_rating_baselines.ipynb) trained its tower to predict stars, [Lesson
+# 11](11_retrieve_with_in_batch_negatives.ipynb) to pick the movie a user chose. Both towers read the genres of a movie,
+# and the retrieval tower its period of five years; keep that in mind too. The third is made here and reads ratings alone: a
+# truncated SVD of the matrix of movies and users, with 0 where there is no rating. A movie becomes its row of $F\Sigma$
+# in $R \approx F\Sigma P^\top$. The comparison is not quite fair: the towers were trained on each user's first 80 % of
+# ratings, the SVD reads them all.
 
 # %%
 row = np.searchsorted(items[ITEM_ID], ratings[ITEM_ID])
 column, _ = ratings[USER_ID].factorize()
-matrix = csr_matrix((ratings[RATING], (row, column)))  # (n_items, n_users)
-svd = TruncatedSVD(DIM, algorithm="arpack", random_state=SEED)
+matrix = sparse.csr_array((ratings[RATING], (row, column)))  # (n_items, n_users)
+svd = decomposition.TruncatedSVD(DIM, algorithm="arpack", random_state=SEED)
 factors = svd.fit_transform(matrix)  # (n_items, DIM)
 
 # %% [markdown]
 # Every vector is divided by its length, so only its direction is left.
 
 # %% tags=["nbval-check-output"]
-towers = {"ratings tower (05)": load_item_vectors("07"), "retrieval tower (08)": load_item_vectors("11")}
+towers = {
+    "ratings tower (07)": item_vectors.load_item_vectors("07"),
+    "retrieval tower (11)": item_vectors.load_item_vectors("11"),
+}
 embeddings = {name: tower.vectors for name, tower in towers.items()}
 embeddings["SVD"] = factors / np.linalg.norm(factors, axis=1, keepdims=True)
 
@@ -179,7 +174,7 @@ for film in range(3):
 def neighbours_among(films: np.ndarray) -> dict:
     found = {}
     for name, vectors in embeddings.items():
-        index, squared_distance = nearest_neighbours(vectors[films], N_NEIGHBOURS)
+        index, squared_distance = similarity.nearest_neighbours(vectors[films], N_NEIGHBOURS)
         found[name] = films[index], squared_distance  # both (len(films), N_NEIGHBOURS)
     return found
 
@@ -195,7 +190,7 @@ assert np.array_equal(among_all["SVD"][0][:3, 0], nearest[:3]), "both should fin
 # %% [markdown]
 # ## The nearest film
 #
-# For a few films that everybody knows, the nearest of all films. Each set of vectors has its own idea of near.
+# For a few movies that everybody knows, the nearest of all movies. Each set of vectors has its own idea of near.
 
 # %% tags=["nbval-check-output"]
 shown = ["Toy Story", "Alien", "Pulp Fiction", "Pretty Woman", "Lord of the Rings: The Two Towers, The"]
@@ -254,7 +249,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
 left.axhline(chance, color="black", linestyle=":", label="chance")
 for name in embeddings:
     means = np.array([jaccard.mean() for jaccard in agreement[name]])
-    low, high = np.transpose([bootstrap_interval(jaccard, resamples=500) for jaccard in agreement[name]])
+    low, high = np.transpose([comparison.bootstrap_interval(jaccard, resamples=500) for jaccard in agreement[name]])
     left.errorbar(list(groups), means, [means - low, high - means], marker="o", capsize=3, label=name)
     right.plot(list(groups), distance[name], marker="o")
 left.set(title="Do neighbours share genres?", xlabel="ratings of the film", ylabel="mean Jaccard index", ylim=(0, 1))
@@ -319,19 +314,22 @@ lists = {"chance": known[(np.arange(n_known)[:, None] + steps) % n_known]}  # (n
 lists |= {name: others for name, (others, _) in among_known.items()}
 
 # %% [markdown]
-# Both yardsticks in one table, with 95 % bootstrap intervals over films. The first row is chance.
+# Both yardsticks in one table, with 95 % bootstrap intervals. Genres are resampled by movie. Movies of one series are not
+# independent, so the second yardstick is averaged within each series and resampled by series. The first row is chance.
 
 # %% tags=["nbval-check-output"]
 is_sequel = np.isin(known, sequels)
 genre_score, series_score, rows = {}, {}, []
 for name, others in lists.items():
     genre_score[name] = genre_agreement(known, others)
-    series_score[name] = (series[sequels][:, None] == series[others[is_sequel]]).any(axis=1)
+    found = (series[sequels][:, None] == series[others[is_sequel]]).any(axis=1)  # (n_sequels,)
+    series_score[name] = pd.Series(found).groupby(series[sequels]).mean().to_numpy()  # (n_series,)
     rows.append([name])
     for score in (genre_score[name], series_score[name]):
-        low, high = bootstrap_interval(score)
-        rows[-1] += [score.mean(), f"{low:.3f} to {high:.3f}"]
-results_table(pd.DataFrame(rows, columns=["vectors", "shared genres", "interval", "same series", "its interval"]))
+        low, high = comparison.bootstrap_interval(score)
+        rows[-1] += [score.mean(), f"{low:.2f} to {high:.2f}"]
+names = ["vectors", "shared genres", "interval", "same series", "its interval"]
+results_table(pd.DataFrame(rows, columns=names), digits=2)
 
 # %% [markdown]
 # All three beat chance on both. But who is best?
@@ -340,19 +338,25 @@ results_table(pd.DataFrame(rows, columns=["vectors", "shared genres", "interval"
 genre_mean = {name: score.mean() for name, score in genre_score.items()}
 series_mean = {name: score.mean() for name, score in series_score.items()}
 for name in embeddings:
-    assert bootstrap_interval(genre_score[name])[0] > genre_mean["chance"], f"{name}: genres should beat chance"
-    assert bootstrap_interval(series_score[name])[0] > series_mean["chance"], f"{name}: series should beat chance"
+    assert comparison.bootstrap_interval(genre_score[name])[0] > genre_mean["chance"], (
+        f"{name}: genres should beat chance"
+    )
+    assert comparison.bootstrap_interval(series_score[name])[0] > series_mean["chance"], (
+        f"{name}: series should beat chance"
+    )
 assert genre_mean["SVD"] < min(genre_mean[name] for name in towers), (
     "towers that read genres should agree more in genre"
 )
-assert series_mean["SVD"] > series_mean["ratings tower (05)"], "the SVD should find more sequels than the ratings tower"
-Markdown(
-    f"On genres the SVD comes last, with {genre_mean['SVD']:.2f}. On series, which no vector has seen, it finds "
-    f"{series_mean['SVD']:.0%} where the ratings tower finds {series_mean['ratings tower (05)']:.0%} and the retrieval "
-    f"tower {series_mean['retrieval tower (08)']:.0%}. **Choose the yardstick and you choose the winner.**"
-)
+lead = comparison.bootstrap_interval(series_score["SVD"] - series_score["ratings tower (07)"])
+assert lead[0] > 0, "the SVD should find more of a series than the ratings tower"
+print(f"genres: the SVD comes last, with {genre_mean['SVD']:.2f}")
+print(f"series: the SVD finds {series_mean['SVD']:.0%}, the retrieval tower {series_mean['retrieval tower (11)']:.0%},")
+print(f"the ratings tower {series_mean['ratings tower (07)']:.0%}; SVD minus that: {lead[0]:.0%} to {lead[1]:.0%}")
 
 # %% [markdown]
+# On genres the SVD comes last. On series, which no vector has seen, it passes the ratings tower. **Choose the yardstick
+# and you choose the winner.**
+#
 # The likely reason is what each was trained on. For a tower that predicts stars, films belong together if the same
 # people give them the same stars; whether they were watched together does not matter. The retrieval tower and the
 # SVD, with its zeros for missing ratings, learn who watched what, and people watch series.
@@ -367,15 +371,18 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return (one[:, :, None] == other[:, None, :]).any(axis=2).mean()  # (n, k, k) -> share
 
 
-pairs = [("chance", "SVD"), *itertools.combinations(embeddings, 2)]
+ratings_tower, retrieval_tower = towers
+pairs = [("chance", "SVD"), (ratings_tower, retrieval_tower), (ratings_tower, "SVD"), (retrieval_tower, "SVD")]
 shared = {pair: overlap(lists[pair[0]], lists[pair[1]]) for pair in pairs}
-results_table(pd.DataFrame([[*pair, share] for pair, share in shared.items()], columns=["one", "other", "shared"]))
+results_table(
+    pd.DataFrame([[*pair, share] for pair, share in shared.items()], columns=["one", "other", "shared"]), digits=2
+)
 
 # %% [markdown]
 # All pairs share more than chance, and none shares half of its list. Similar is always similar *for a purpose*.
 
 # %%
-assert np.isclose(shared["chance", "SVD"], N_NEIGHBOURS / (n_known - 1), atol=0.005), "chance is k of n - 1"
+assert np.isclose(shared["chance", "SVD"], N_NEIGHBOURS / (n_known - 1), rtol=0.5), "chance is k of n - 1"
 for pair in pairs[1:]:
     assert 1.5 * shared["chance", "SVD"] < shared[pair] < 0.5, f"{pair} share {shared[pair]:.0%}"
 
@@ -387,8 +394,8 @@ for pair in pairs[1:]:
 
 # %%
 on_map = np.flatnonzero(n_ratings >= ON_MAP)
-vectors = embeddings["retrieval tower (08)"][on_map]  # (n_on_map, dim)
-spot = TSNE(init="pca", method="exact", random_state=SEED).fit_transform(vectors)  # (n_on_map, 2)
+vectors = embeddings["retrieval tower (11)"][on_map]  # (n_on_map, dim)
+spot = manifold.TSNE(init="pca", method="exact", random_state=SEED).fit_transform(vectors)  # (n_on_map, 2)
 
 main_genres = ["Children", "Horror", "Sci-Fi", "Action", "Comedy", "Drama"]
 main_genre = np.full(len(on_map), "other", dtype=object)
@@ -396,7 +403,8 @@ for genre in reversed(main_genres):
     main_genre[items[GENRES][on_map].str.contains(genre)] = genre
 
 # %% [markdown]
-# Labels go on films that most people know. Each label takes the first free place around its film.
+# Labels go on movies that most people know. Each label takes the first free place around its movie; `taken` holds the
+# boxes of what is there already, one a row.
 
 # %%
 LABELLED = (
@@ -407,61 +415,55 @@ LABELLED = (
 ).split("; ")
 
 
-def label(axes: plt.Axes, text: str, at: np.ndarray, taken: list) -> None:
+# %%
+def label(axes: plt.Axes, text: str, at: np.ndarray, taken: np.ndarray) -> np.ndarray:
     for radius in (9, 18, 28, 40, 55, 75, 100):  # points
         for angle in np.arange(0, 2 * np.pi, np.pi / 8):
             offset = radius * np.array([np.cos(angle), np.sin(angle)])
             side = "left" if offset[0] > 0 else "right"
             note = axes.annotate(text, at, offset, textcoords="offset points", ha=side, va="center", fontsize=9)
-            box = note.get_window_extent().padded(1)
-            if not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+            box = note.get_window_extent().padded(1).extents  # (4,) left, bottom, right, top, in pixels
+            if not ((box[:2] < taken[:, 2:]) & (box[2:] > taken[:, :2])).all(axis=1).any():
                 axes.annotate("", at, offset, textcoords="offset points", arrowprops={"arrowstyle": "-", "lw": 0.7})
-                return
+                return np.vstack([taken, box])
             note.remove()
     raise ValueError(f"no free place for {text!r}")
 
 
 # %% [markdown]
-# Look for neighbourhoods that you can name.
+# Look for neighbourhoods that you can name, by genre and by period: the tower reads both.
 
 # %%
 figure, axes = plt.subplots(figsize=(9, 7.5))
-for genre, colour in zip(
-    [*main_genres, "other"], [*plt.rcParams["axes.prop_cycle"].by_key()["color"][:6], "0.7"], strict=True
-):
+colours = [*plt.rcParams["axes.prop_cycle"].by_key()["color"][:6], "0.7"]
+for genre, colour in zip([*main_genres, "other"], colours, strict=True):
     axes.scatter(*spot[main_genre == genre].T, s=22, color=colour, label=genre)
-axes.set(
-    title=f"{len(on_map)} films with at least {ON_MAP} ratings, retrieval tower",
-    xlabel="t-SNE 1 (no unit)",
-    ylabel="t-SNE 2 (no unit)",
-)
+axes.set_title(f"{len(on_map)} movies with at least {ON_MAP} ratings, retrieval tower")
+axes.set(xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
 axes.legend(ncols=7, loc="upper center", bbox_to_anchor=(0.5, -0.08))
 figure.canvas.draw()  # fixes the layout, so that labels can be measured
-dots = axes.transData.transform(spot)
-taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]  # no label on a film
+dots = axes.transData.transform(spot)  # (n_on_map, 2) pixels
+taken = np.hstack([dots - 4, dots + 4])  # (n_on_map, 4) no label on a movie
 for film in np.flatnonzero(np.isin(titles[on_map], LABELLED)):
-    label(axes, titles[on_map][film].split(":")[0].removesuffix(", The"), spot[film], taken)
+    taken = label(axes, titles[on_map][film].split(":")[0].removesuffix(", The"), spot[film], taken)
 plt.show()
 
 # %% [markdown]
-# The map is pleasant, and it is a summary that has lost most of what it summarises. How many of a film's ten nearest
-# by cosine are among its ten nearest on the map? For comparison, a plain projection on the first two principal axes.
+# The map is pleasant, and it is a summary that loses a part of what it summarises. How many of a movie's ten nearest by
+# cosine are among its ten nearest on the map? For comparison, a plain projection on the first two principal axes.
 
 
 # %%
 def nearest_ten(points: np.ndarray) -> np.ndarray:
-    return nearest_neighbours(points, N_NEIGHBOURS).index
+    return similarity.nearest_neighbours(points, N_NEIGHBOURS).index
 
 
 kept_by_tsne = overlap(nearest_ten(vectors), nearest_ten(spot))
-kept_by_pca = overlap(nearest_ten(vectors), nearest_ten(PCA(2, random_state=SEED).fit_transform(vectors)))
+kept_by_pca = overlap(nearest_ten(vectors), nearest_ten(decomposition.PCA(2, random_state=SEED).fit_transform(vectors)))
 kept_by_chance = N_NEIGHBOURS / (len(on_map) - 1)
-assert kept_by_chance < kept_by_pca < kept_by_tsne < 0.8, "t-SNE should keep more than PCA, and lose a part"
-Markdown(
-    f"The map keeps {kept_by_tsne:.0%} of the nearest films, the projection {kept_by_pca:.0%}, chance "
-    f"{kept_by_chance:.0%}."
-)
+assert 2 * kept_by_chance < kept_by_pca < kept_by_tsne / 2, "t-SNE should keep far more than PCA"
+assert kept_by_tsne < 0.8, "t-SNE should lose a part"
+print(f"nearest movies kept: map {kept_by_tsne:.0%}, projection {kept_by_pca:.0%}, chance {kept_by_chance:.0%}")
 
 # %% [markdown]
 # So read the map for its neighbourhoods, and check a pair of films by its cosine. Nothing else on it has a meaning:
@@ -497,7 +499,7 @@ axes.axvline(N_NEIGHBOURS, color="0.6", linewidth=1)
 axes.text(N_NEIGHBOURS, at_least[0], " mean of every set", va="bottom", color="0.3", fontsize=9)
 axes.set(title="How many films are in many lists?", yscale="log")
 axes.set(xlabel="lists that a film is in, at least", ylabel="share of known films")
-axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+axes.yaxis.set_major_formatter(lambda share, _: f"{share:.1%}")
 axes.legend()
 plt.show()
 
@@ -509,25 +511,24 @@ plt.show()
 rows = []
 for name, times in in_lists.items():
     hub = times.argmax()
-    correlation = spearmanr(times, n_ratings[known]).statistic
-    rows.append([name, skew(times), (times == 0).mean(), times[hub], titles[known[hub]], correlation])
+    correlation = stats.spearmanr(times, n_ratings[known]).statistic
+    rows.append([name, stats.skew(times), (times == 0).mean(), times[hub], titles[known[hub]], correlation])
 names = ["vectors", "skewness", "share in no list", "most lists", "whose", "correlation with ratings"]
-results_table(pd.DataFrame(rows, columns=names))
-
-# %% [markdown]
-# Read the table from top to bottom.
+results_table(pd.DataFrame(rows, columns=names), digits=2)
 
 # %%
-skewness = {name: skew(times) for name, times in in_lists.items()}
-popularity = {name: spearmanr(times, n_ratings[known]).statistic for name, times in in_lists.items()}
+skewness = {name: stats.skew(times) for name, times in in_lists.items()}
+popularity = {name: stats.spearmanr(times, n_ratings[known]).statistic for name, times in in_lists.items()}
 for name in embeddings:
     assert skewness[name] > skewness["random vectors"], f"{name}: should have more hubs than random vectors"
-assert popularity["SVD"] > 0.3, "hubs of the SVD should be popular films"
-assert abs(popularity["random vectors"]) < 0.1, "hubs of random vectors should know nothing of popularity"
-Markdown(
-    f"Every set has more hubs than random vectors. Those of the SVD lean to popular films (correlation "
-    f"{popularity['SVD']:.2f}), although the cosine has divided every length away."
+assert popularity["SVD"] > 0.3 or KNOWN < 20, "among known movies, hubs of the SVD should be popular ones"
+assert abs(popularity["random vectors"]) < 4 / np.sqrt(n_known), (
+    "hubs of random vectors should know nothing of popularity"
 )
+
+# %% [markdown]
+# Every set has more hubs than random vectors. Those of the SVD lean to popular movies, although the cosine has divided
+# every length away.
 
 # %% [markdown]
 # ## When a high cosine means nothing
@@ -559,10 +560,8 @@ genres_at_zero = genre_agreement(films, rng.choice(films, size=(len(films), N_NE
 assert cosines.min() > 0.9999, "all films that one person alone rated should have one direction"
 assert at_zero > 0.9, "nearly every film with one rating should have a twin at distance 0"
 assert genres_at_zero < 1.5 * chance, "such twins should share hardly more genres than chance"
-Markdown(
-    f"Of the {lonely.sum():,} films with one rating, {at_zero:.0%} have a neighbour at distance 0. The films of user "
-    f"{person} share genres with a Jaccard index of {genres_at_zero:.2f}; chance is {chance:.2f}."
-)
+print(f"of the {lonely.sum():,} movies with one rating, {at_zero:.0%} have a neighbour at distance 0")
+print(f"those of user {person} share genres with a Jaccard index of {genres_at_zero:.2f}; chance is {chance:.2f}")
 
 # %% [markdown]
 # This is also why hubs had to be sought among known films: where hundreds of films share a point, the first ten of
@@ -624,7 +623,7 @@ fresh = np.setdiff1d(known, history_films)  # known films without a rating by th
 shelf = {}
 for name, vectors in embeddings.items():
     cosine = vectors[[loved]] @ vectors[fresh].T  # (1, n_fresh)
-    shelf[name] = fresh[top_k(cosine, 5)[0]]  # (5,)
+    shelf[name] = fresh[metrics.top_k(cosine, 5)[0]]  # (5,)
     assert not np.isin(shelf[name], history_films).any(), "nothing should be shown that they have rated"
 print(f"Because user {USER} watched {titles[loved]}:")
 results_table(pd.DataFrame({"rank": range(1, 6)} | {name: titles[films] for name, films in shelf.items()}))
@@ -673,7 +672,14 @@ def double_loop(vectors: np.ndarray) -> np.ndarray:
     return table.argmin(axis=1)
 
 
-vectors = embeddings["retrieval tower (08)"]
+def cpu_seconds(call, times: int = 1) -> float:
+    start = time.process_time()
+    for _ in range(times):
+        call()
+    return time.process_time() - start
+
+
+vectors = embeddings["retrieval tower (11)"]
 sample = vectors[known[:100]]
 assert np.array_equal(double_loop(sample), nearest_in_blocks(sample)), "both should find the same films"
 
@@ -681,11 +687,11 @@ assert np.array_equal(double_loop(sample), nearest_in_blocks(sample)), "both sho
 # The best of five runs of each, so that a busy machine disturbs neither.
 
 # %% tags=["nbval-check-output"]
-loop_seconds = min(timeit.repeat(lambda: double_loop(sample), time.process_time, number=1, repeat=5))
+loop_seconds = min(cpu_seconds(lambda: double_loop(sample)) for _ in range(5))
 loop_seconds *= (n_items / len(sample)) ** 2  # extrapolated from the sample to all pairs
-block_seconds = min(timeit.repeat(lambda: nearest_in_blocks(vectors), time.process_time, number=1, repeat=5))
-assert loop_seconds > 300 * block_seconds, f"only {loop_seconds / block_seconds:.0f} times faster"
-print(f"{n_items:,} films, the loop extrapolated from {len(sample)}: blocks are more than 300 times faster")
+block_seconds = min(cpu_seconds(lambda: nearest_in_blocks(vectors)) for _ in range(5))
+assert loop_seconds > 100 * block_seconds, f"only {loop_seconds / block_seconds:.0f} times faster"
+print(f"{n_items:,} movies, the loop extrapolated from {len(sample)}: blocks are more than 100 times faster")
 
 # %% [markdown]
 # It is also often said that with stored vectors a recommendation is an "O(1) lookup". Reading *one* film's vector, or
@@ -694,27 +700,27 @@ print(f"{n_items:,} films, the loop extrapolated from {len(sample)}: blocks are 
 
 # %% tags=["nbval-check-output"]
 query, part = vectors[0], vectors[: n_items // 16]
-part_seconds = min(timeit.repeat(lambda: part @ query, time.process_time, number=300, repeat=5))
-all_seconds = min(timeit.repeat(lambda: vectors @ query, time.process_time, number=300, repeat=5))
+part_seconds = min(cpu_seconds(lambda: part @ query, 300) for _ in range(5))
+all_seconds = min(cpu_seconds(lambda: vectors @ query, 300) for _ in range(5))
 print("sixteen times the films take more than twice the time: a search, not an O(1) lookup")
 assert all_seconds > 2 * part_seconds, f"{all_seconds / part_seconds:.1f} times as long"
 
 # %% [markdown]
-# A later lesson puts an approximate index in front of a million films, which buys speed for a little recall.
+# An approximate index answers without comparing every movie, and pays for the speed with a little recall.
 #
 # ## Exercises
 #
-# 1. Subtract each person's mean from their ratings before the SVD. What is the cosine of the two films of case 1 now?
+# 1. In a copy of the matrix, subtract each user's mean from their ratings before the SVD. What is the cosine of the two films of case 1 now?
 #    Is that better?
 # 2. Set `KNOWN` to 5 and then to 50. What happens to the two yardsticks and to the hubs?
-# 3. Colour the map by year. What are its islands? Then draw it from the SVD.
+# 3. Colour the map by year. Do its islands follow the periods that the tower reads? Then draw it from the SVD.
 # 4. Add the cosines of the retrieval tower and the SVD. Does the sum beat both on series?
 # 5. Divide each cosine by the mean cosine of the candidate to its own ten nearest. What does that do to the hubs?
 #
 # ## Takeaways
 #
 # - For unit vectors the squared distance is 2 - 2 cosine, so one matrix product finds the neighbours, in blocks and
-#   more than 300 times faster than a double loop.
+#   more than 100 times faster than a double loop.
 # - All three sets beat chance, and they share less than half of their lists: near is near for a purpose.
 # - The yardstick decides: towers that read genres win on genres, and the SVD beats the ratings tower on series.
 # - The shortest distances belong to the films with the fewest ratings. Ask for enough ratings first.
@@ -723,8 +729,8 @@ assert all_seconds > 2 * part_seconds, f"{all_seconds / part_seconds:.1f} times 
 #
 # ## Next
 #
-# A later lesson serves such lists from an index. [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains the
-# retrieval tower, [Lesson 07](06_predict_ratings.ipynb) the ratings tower.
+# This is the last lesson for now. [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) trains the retrieval tower,
+# [Lesson 07](07_beat_the_rating_baselines.ipynb) the ratings tower.
 #
 # ## References
 #
