@@ -282,6 +282,7 @@ for axis, name, true, until in zip(axes, ["before", "after"], [truth, truth[::-1
     off[name] = {"stream": latest / true, "counts": counted / true}
 axes[0].set_ylabel("estimate")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+plt.show()
 
 # %%
 for name, ratios in off.items():
