@@ -51,6 +51,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from recsys_utils import diagram
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
 from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets import synthetic
@@ -70,6 +71,21 @@ NOISE_STD = 0.5  # stars
 SHOPPER = 34  # the user we recommend for
 
 rng = np.random.default_rng(SEED)
+
+# %% [markdown]
+# ## Where the course goes: two towers
+#
+# A two-tower model turns a user into one vector and an item into another. Each has a tower of its own, and they meet
+# only at the top, in a dot product: the higher, the better the item suits the user. So the vectors of all items can be
+# computed beforehand, and the best ones found by an index.
+
+# %%
+diagram.draw_two_towers(
+    diagram.Tower("user tower", {"user id": N_USERS, "features, history": 20}, ["layers", "user vector"]),
+    diagram.Tower("item tower", {"item id": N_ITEMS, "features": 10}, ["layers", "item vector"]),
+    meet="dot product = score",
+    loss="squared error, cross-entropy, softmax",
+)
 
 # %% [markdown]
 # ## A world with nothing to learn

@@ -58,7 +58,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from recsys_utils import baselines, comparison, features, leaderboard, metrics, splits
+from recsys_utils import baselines, comparison, diagram, features, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TITLE, USER_ID, YEAR
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
@@ -164,6 +164,18 @@ predictions = {name: predict_baselines(*split) for name, split in two_splits.ite
 # The recipe is the content-filtering lab of the Coursera course *Unsupervised Learning, Recommenders, Reinforcement
 # Learning*, and many notebooks copy it: towers of 256, 128 and 32 units, both vectors scaled to length 1, a dot
 # product, squared error on ratings squeezed into −1 to 1. Ids do not go in.
+
+# %%
+layers = ["Dense 256, relu", "Dense 128, relu", "Dense 32", "scaled to length 1"]
+diagram.draw_two_towers(
+    diagram.Tower("user tower", {"count and average": 2, "average by genre": 14}, layers),
+    diagram.Tower("movie tower", {"year and average": 2, "genres": 14}, layers),
+    meet="dot product: the cosine of the angle",
+    loss="squared error on ratings from −1 to 1",
+)
+
+# %% [markdown]
+# In Keras, one function makes either tower.
 
 
 # %%

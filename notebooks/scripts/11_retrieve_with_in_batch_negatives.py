@@ -56,7 +56,7 @@ import pandas as pd
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from recsys_utils import baselines, comparison, leaderboard, metrics, splits
+from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, TITLE, USER_ID, YEAR
 from recsys_utils.datasets import item_vectors, movielens
 from recsys_utils.display import results_table
@@ -164,6 +164,18 @@ print(f"{accidents:.2f} accidental hits a row in a batch of 1,024")
 # %% [markdown]
 # ## The towers
 #
+# Two towers, and the one place where they meet. In brackets stands how many numbers, or ids, go in.
+
+# %%
+movie = {"movie id": len(catalogue["item_id"]), "period of five years": 24, "genres": catalogue["genres"].shape[1]}
+diagram.draw_two_towers(
+    diagram.Tower("query tower", {"user id": len(users)}, [f"Embedding {DIM}"]),
+    diagram.Tower("candidate tower", movie, [f"three embeddings of {DIM}, added"]),
+    meet="dot product, all pairs of the batch",
+    loss="softmax over the batch",
+)
+
+# %% [markdown]
 # The query tower is a look-up: a raw user id becomes a row number, the row number a vector.
 
 
