@@ -67,11 +67,12 @@ class Trial:
         code = self.process.wait()
         cases = xml.etree.ElementTree.parse(self.report).iter("testcase") if self.report.exists() else []
         for case in cases:
-            for problem in (*case.findall("failure"), *case.findall("error")):
-                error = COLOUR.sub("", problem.text or problem.get("message"))
+            problems = [*case.findall("failure"), *case.findall("error")]
+            error = "\n".join(COLOUR.sub("", problem.text or problem.get("message")) for problem in problems)
+            if problems:
                 self.failures[case.get("name").lower()] = error
             # After an assertion or an output that differs, later cells still mean something; after an error, nothing.
-            if self.failures and "execution failed" in error and "AssertionError" not in error:
+            if problems and "AssertionError" not in error and "Cell outputs differ" not in error:
                 break
         if code and not self.failures:
             log = self.report.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
