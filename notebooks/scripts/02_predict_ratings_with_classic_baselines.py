@@ -301,15 +301,15 @@ print(f"{n_movies:,} movies: {5 * 8 * n_movies**2 / 1e9:.1f} GB, or {4 * n_movie
 # Now both splits, the same five models. This is the longest cell of the lesson.
 
 # %%
-predicted_random, seconds_random = predict_all(random_split)
+predicted_random, _ = predict_all(random_split)
 predicted_by_time, seconds_by_time = predict_all(time_split)
 at_random, by_time = measure(random_split, predicted_random), measure(time_split, predicted_by_time)
 both = at_random.add_suffix(", random").join(by_time.add_suffix(", by time"))
 results_table(both.reset_index())
 
 # %% [markdown]
-# Raw cosine, user-based or item-based, is clearly behind the biases, which do not personalise at all. Which of the
-# other differences count? First at random, then by time:
+# Raw cosine, user-based or item-based, is clearly behind the biases, which know nothing of taste. Which of the other
+# differences count? First at random, then by time:
 
 # %%
 random_verdicts = compare(random_split, predicted_random, "bias")
