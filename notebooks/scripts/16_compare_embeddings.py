@@ -141,7 +141,6 @@ squared_distance = np.square(a - b).sum()
 print(f"cosine {cosine:.1f}, squared distance {squared_distance:.1f}")
 assert np.isclose(squared_distance, 2 - 2 * cosine), "distance and cosine should be one thing"
 
-
 # %% [markdown]
 # The squared distance runs from 0 (same direction) over 2 (right angle) to 4 (opposite).
 #
@@ -149,6 +148,7 @@ assert np.isclose(squared_distance, 2 - 2 * cosine), "distance and cosine should
 #
 # This lesson has no model to train: its model is this geometry, and its work is to find every film's nearest films.
 # One matrix product compares a block of films with all films, and the full matrix never exists.
+
 
 # %% tags=["nbval-check-output"]
 def nearest_in_blocks(vectors: np.ndarray, block_size: int = 1024) -> np.ndarray:
@@ -165,10 +165,10 @@ nearest = nearest_in_blocks(embeddings["SVD"])  # (n_items,)
 for film in range(3):
     print(f"{titles[film]} → {titles[nearest[film]]}")
 
-
 # %% [markdown]
 # `nearest_neighbours` of the course does the same for the `k` nearest, with their distances and a fixed order of
 # ties.
+
 
 # %% tags=["nbval-check-output"]
 def neighbours_among(films: np.ndarray) -> dict:
@@ -361,7 +361,6 @@ for name in towers:
     assert low < 0, f"{name}: a tower should not find more of a series by more than luck"
     print(f"series, {name} minus SVD: {low:+.2f} to {high:+.2f}")
 
-
 # %% [markdown]
 # What each was trained on differs. For a tower that predicts stars, movies belong together if the same users give them
 # the same stars; whether they were watched together does not matter. The retrieval tower and the SVD, with its zeros for
@@ -370,6 +369,7 @@ for name in towers:
 # ## Do the three agree?
 #
 # If near meant one thing, the three would list the same films. Count how many of the ten they share.
+
 
 # %% tags=["nbval-check-output"]
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
@@ -453,10 +453,10 @@ for film in np.flatnonzero(np.isin(titles[on_map], LABELLED)):
     taken = label(axes, titles[on_map][film].split(":")[0].removesuffix(", The"), spot[film], taken)
 plt.show()
 
-
 # %% [markdown]
 # The map is pleasant, and it is a summary that loses a part of what it summarises. How many of a movie's ten nearest by
 # cosine are among its ten nearest on the map? For comparison, a plain projection on the first two principal axes.
+
 
 # %%
 def nearest_ten(points: np.ndarray) -> np.ndarray:
@@ -655,13 +655,13 @@ print(
 )
 assert table_bytes > 400 * block_bytes, "a block should be small beside the table"
 
-
 # %% [markdown]
 # ## What goes wrong, and why
 #
 # Nearest-film tables are often made with a double loop in Python over all pairs. It is right, and it is slow: each
 # distance is a handful of operations wrapped in a function call. We time it on a sample and extrapolate, because
 # nobody wants to wait for the whole; then the blocks on everything. Both clocks count the work of all cores.
+
 
 # %%
 def squared_distance_of(one: np.ndarray, other: np.ndarray) -> float:
