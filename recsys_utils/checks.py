@@ -103,8 +103,8 @@ def check_times(name: str, frame: pd.DataFrame) -> pd.Series:
     if bad.any():
         row = bad.argmax()
         raise ValueError(
-            f"{name} has the timestamp {times.astype(object).iloc[row]!r} in row {times.index[row]} ({bad.sum()} such rows); "
-            f"expected {expected}"
+            f"{name} has the timestamp {times.astype(object).iloc[row]!r} in row {times.index[row]} "
+            f"({bad.sum()} such rows); expected {expected}"
         )
     return times
 

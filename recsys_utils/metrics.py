@@ -104,7 +104,8 @@ def _check_same_kind(column: str, train: pd.DataFrame, name: str, other: pd.Data
     (ours,), (theirs,) = id_kinds(train[column]), id_kinds(other[column])
     if ours != theirs:
         raise ValueError(
-            f"train has {ours} in {column!r}, and {name} has {theirs}; expected ids of one type: use astype(str) on both"
+            f"train has {ours} in {column!r}, and {name} has {theirs}; "
+            "expected ids of one type: use astype(str) on both"
         )
 
 
