@@ -232,8 +232,14 @@ class _Events(NamedTuple):
 
 def _events(train: pd.DataFrame, task: RankingTask) -> _Events:
     check_columns("train", train, [USER_ID, ITEM_ID, TIMESTAMP])
-    if not pd.api.types.is_numeric_dtype(train[TIMESTAMP]):
-        raise ValueError(f"train has {train[TIMESTAMP].dtype} in {TIMESTAMP!r}; expected seconds, as numbers")
+    times = train[TIMESTAMP]
+    if pd.api.types.is_datetime64_any_dtype(times):
+        epoch = pd.Timestamp(0, tz=times.dt.tz)
+        train = train.assign(**{TIMESTAMP: (times - epoch) / pd.Timedelta(seconds=1)})
+    elif not pd.api.types.is_numeric_dtype(times):
+        raise ValueError(
+            f"train has {times.dtype} in {TIMESTAMP!r}; expected seconds, as numbers, or dates of pd.to_datetime"
+        )
     ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
     places = []
     for column, known in ((USER_ID, task.users), (ITEM_ID, task.items)):

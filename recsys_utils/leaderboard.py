@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recsys_utils.checks import check_finite
 from recsys_utils.metrics import RankingMetrics, RankingTask, recommend
 
 
@@ -66,31 +67,41 @@ class Leaderboard:
         ranking : metrics at k = 10 on the split by time
         train_seconds : wall-clock time of training alone
         query_ms : milliseconds to rank the catalogue for one user, see `query_milliseconds`
+
+        Raises
+        ------
+        ValueError
+            An unknown kind, a ranking at another k, a figure that is not a finite number.
         """
         if kind not in ("baseline", "two-tower"):
             raise ValueError(f"kind is {kind!r}; expected 'baseline' or 'two-tower'")
         if ranking is not None and ranking.k != 10:
             raise ValueError(f"ranking has k = {ranking.k}; expected 10")
         summary = ranking.summary() if ranking is not None else {}
-        self.rows.append(
-            {
-                "model": model,
-                "lesson": self.lesson,
-                "kind": kind,
-                "rmse_random": rmse_random,
-                "rmse_by_time": rmse_by_time,
-                "recall_at_10": summary.get("Recall@10"),
-                "ndcg_at_10": summary.get("NDCG@10"),
-                "ndcg_at_10_low": summary.get("low"),
-                "ndcg_at_10_high": summary.get("high"),
-                "coverage_at_10": summary.get("coverage"),
-                "train_seconds": train_seconds,
-                "query_ms": query_ms,
-            }
-        )
+        figures = {
+            "rmse_random": rmse_random,
+            "rmse_by_time": rmse_by_time,
+            "recall_at_10": summary.get("Recall@10"),
+            "ndcg_at_10": summary.get("NDCG@10"),
+            "ndcg_at_10_low": summary.get("low"),
+            "ndcg_at_10_high": summary.get("high"),
+            "coverage_at_10": summary.get("coverage"),
+            "train_seconds": train_seconds,
+            "query_ms": query_ms,
+        }
+        for name, value in figures.items():
+            if value is not None:
+                check_finite(name, value)
+                figures[name] = float(value)  # JSON knows no NumPy
+        self.rows.append({"model": model, "lesson": self.lesson, "kind": kind} | figures)
 
     def save(self) -> None:
-        """Write the rows as JSON into the folder TWO_TOWERS_LEADERBOARD, which `make run` sets; else do nothing."""
+        """Write the rows as JSON into the folder TWO_TOWERS_LEADERBOARD, which `make run` sets; else do nothing.
+
+        The folder is made if it is missing.
+        """
         folder = os.environ.get("TWO_TOWERS_LEADERBOARD")
         if folder:
-            Path(folder, f"{self.lesson}.json").write_text(json.dumps(self.rows, indent=1), encoding="utf-8")
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            text = json.dumps(self.rows, indent=1, allow_nan=False)
+            Path(folder, f"{self.lesson}.json").write_text(text, encoding="utf-8")

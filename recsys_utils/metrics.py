@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from recsys_utils.checks import check_columns, check_k, check_scores
+from recsys_utils.checks import check_columns, check_k, check_once, check_scores, id_kinds
 from recsys_utils.columns import ITEM_ID, USER_ID
 from recsys_utils.comparison import bootstrap_interval
 
@@ -15,19 +15,19 @@ from recsys_utils.comparison import bootstrap_interval
 
 
 def rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Root mean squared error, in stars (min=0); raise ValueError on NaN, unequal shapes or no rating."""
+    """Root mean squared error, in stars (min=0); raise ValueError on NaN, infinity, unequal shapes or no rating."""
     return float(np.sqrt(np.mean(_errors(actual, predicted) ** 2)))
 
 
 def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean absolute error, in stars (min=0); raise ValueError on NaN, unequal shapes or no rating."""
+    """Mean absolute error, in stars (min=0); raise ValueError on NaN, infinity, unequal shapes or no rating."""
     return float(np.mean(np.abs(_errors(actual, predicted))))
 
 
 def _errors(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     actual, predicted = np.asarray(actual, float), np.asarray(predicted, float)
-    check_scores("actual", actual, actual.shape)
-    check_scores("predicted", predicted, actual.shape)
+    check_scores("actual", actual, actual.shape, finite=True)
+    check_scores("predicted", predicted, actual.shape, finite=True)
     if actual.size == 0:
         raise ValueError("actual is empty; expected at least one rating")
     return actual - predicted
@@ -70,15 +70,20 @@ def make_ranking_task(train: pd.DataFrame, test: pd.DataFrame, items: np.ndarray
     Raises
     ------
     ValueError
-        Missing column, empty frame, a pair twice or in both frames, a training user with no test item (`drop` it or
-        split again), a test user without training, an item outside `items`.
+        Missing column, empty frame, ids of two types, a pair twice or in both frames, a training user with no test
+        item, a test user without training, an item outside `items`.
     """
     check_columns("train", train, [USER_ID, ITEM_ID])
     check_columns("test", test, [USER_ID, ITEM_ID])
-    users = np.unique(train[USER_ID])
+    _check_same_kind(USER_ID, train, "test", test)
+    _check_same_kind(ITEM_ID, train, "test", test)
     if items is None:
         items = np.union1d(train[ITEM_ID], test[ITEM_ID])
-    items = np.unique(items)
+    else:
+        catalogue = pd.DataFrame({ITEM_ID: items})
+        check_columns("items", catalogue, [ITEM_ID])
+        _check_same_kind(ITEM_ID, train, "items", catalogue)
+    users, items = np.unique(train[USER_ID]), np.unique(items)
     seen = _as_matrix("train", train, users, items)
     relevant = _as_matrix("test", test, users, items)
     both = seen.multiply(relevant)
@@ -89,9 +94,19 @@ def make_ranking_task(train: pd.DataFrame, test: pd.DataFrame, items: np.ndarray
     if len(without):
         raise ValueError(
             f"test has no item for {len(without)} of train's {len(users)} users, the first is user {without[0]}; "
-            "expected at least one test item for every user"
+            "expected at least one test item for every user: leave the others out with "
+            f"train[train['{USER_ID}'].isin(test['{USER_ID}'])], or split users with more ratings"
         )
     return RankingTask(users, items, seen, relevant)
+
+
+def _check_same_kind(column: str, train: pd.DataFrame, name: str, other: pd.DataFrame) -> None:
+    (ours,), (theirs,) = id_kinds(train[column]), id_kinds(other[column])
+    if ours != theirs:
+        raise ValueError(
+            f"train has {ours} in {column!r}, and {name} has {theirs}; "
+            "expected ids of one type: use astype(str) on both"
+        )
 
 
 def _as_matrix(name: str, interactions: pd.DataFrame, users: np.ndarray, items: np.ndarray) -> csr_array:
@@ -102,10 +117,7 @@ def _as_matrix(name: str, interactions: pd.DataFrame, users: np.ndarray, items: 
         if len(unknown):
             raise ValueError(f"{name} has the {column} {unknown[0]}; expected one of the {len(known)} known ids")
         position[column] = np.searchsorted(known, ids)
-    repeated = interactions.duplicated([USER_ID, ITEM_ID])
-    if repeated.any():
-        twice = interactions[repeated].astype(object).iloc[0]
-        raise ValueError(f"{name} has user {twice[USER_ID]}, item {twice[ITEM_ID]} more than once; expected it once")
+    check_once(name, interactions, [USER_ID, ITEM_ID], "it once")
     place = position[USER_ID], position[ITEM_ID]
     return csr_array((np.ones(len(interactions), dtype=bool), place), shape=(len(users), len(items)))
 

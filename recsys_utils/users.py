@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
+from recsys_utils.checks import check_finite, check_scores
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TITLE, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.features import GENRE_NAMES, ITEM_FEATURES, USER_FEATURES, item_features, user_features
@@ -140,18 +142,21 @@ def new_user_vec(tastes: Mapping[str, float], user_train: np.ndarray, user_id: i
     Raises
     ------
     ValueError
-        A taste outside 0 to 5, an unknown genre (the nearest names are offered), `user_train` of the wrong width.
+        A taste outside 0 to 5, an unknown genre (the nearest names are offered), `user_train` of the wrong width, a NaN
+        or infinity in it or as `user_id`.
     """
-    user_train = np.asarray(user_train)
+    user_train = np.asarray(user_train, dtype=float)
     if user_train.ndim != 2 or user_train.shape[1] != len(USER_FEATURES) or len(user_train) == 0:
         raise ValueError(f"user_train has the shape {user_train.shape}; expected (n_rows, {len(USER_FEATURES)})")
+    check_scores("user_train", user_train, user_train.shape, finite=True)
+    check_finite("user_id", user_id)
     for genre, stars in tastes.items():
         if genre not in GENRE_NAMES:
             by_lower = {name.lower(): name for name in GENRE_NAMES}
             near = [by_lower[name] for name in get_close_matches(str(genre).lower(), by_lower, cutoff=0.3)]
             raise ValueError(f"tastes has the genre {genre!r}; expected one such as {near or list(GENRE_NAMES)}")
-        if not TASTE_LOW <= stars <= TASTE_HIGH:  # a NaN is not between
-            raise ValueError(f"tastes has {stars} for {genre}; expected stars from {TASTE_LOW} to {TASTE_HIGH}")
+        if not isinstance(stars, Real) or not TASTE_LOW <= stars <= TASTE_HIGH:  # a NaN is not between
+            raise ValueError(f"tastes has {stars!r} for {genre}; expected stars from {TASTE_LOW} to {TASTE_HIGH}")
     first_rows = np.unique(user_train[:, 0], return_index=True)[1]  # one row a user
     count, average = np.median(user_train[first_rows, 1:3], axis=0)
     return np.array([[user_id, count, average, *(tastes.get(genre, average) for genre in GENRE_NAMES)]], dtype=float)

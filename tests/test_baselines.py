@@ -302,6 +302,15 @@ def test_bad_events_are_named(name, change, message):
         rank(name, change(train), task)
 
 
+@pytest.mark.parametrize("name", ["recently popular", "EASE that fades", "item to next item"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_dates_count_as_their_seconds(name, zone):
+    train, task = random_events()
+    dates = pd.to_datetime(train[TIMESTAMP], unit="s").dt.tz_localize(zone)
+    scores = rank(name, train.assign(timestamp=dates), task)
+    np.testing.assert_allclose(scores, rank(name, train, task), rtol=1e-5)
+
+
 def test_recent_popularity_needs_every_user():
     train, task = random_events()
     with pytest.raises(ValueError, match="train has no row of user 7; expected each of task's users"):

@@ -1,5 +1,7 @@
 """Content features: by hand, against a slow double loop, and the property that a rating does not describe itself."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -213,8 +215,60 @@ def test_item_vectors_are_saved_only_where_a_folder_is_named(tmp_path, monkeypat
         ([1, 1], np.ones((2, 2)), "item_id has an id more than once"),
         ([1, 2], np.array([[1, 0], [0, 0]]), "vectors has the length 0.0 for item 2"),
         ([1, 2], np.array([[1, 0], [np.nan, 0]]), "vectors has the length nan for item 2"),
+        ([1, 7.9], np.eye(2), "item_id has the type float64; expected whole numbers"),
+        ([1, 2**40], np.eye(2), "item_id has 1099511627776; expected ids below 2"),
     ],
 )
 def test_bad_item_vectors_are_refused(item_id, vectors, message):
     with pytest.raises(ValueError, match=message):
         save_item_vectors("07", np.array(item_id), vectors)
+
+
+@pytest.fixture
+def vectors_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("recsys_utils.datasets.item_vectors.course_file", lambda name: tmp_path / name)
+    return tmp_path / "item_vectors_07.npz"
+
+
+def test_item_vectors_make_their_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TWO_TOWERS_ITEM_VECTORS", str(tmp_path / "not" / "there"))
+    save_item_vectors("07", np.array([1]), np.ones((1, 2)))
+    assert (tmp_path / "not" / "there" / "item_vectors_07.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"item_id": [1, 2], "vectors": [[1, 0], [np.nan, 0]]}, "vectors has the length nan for item 2"),
+        ({"item_id": [1, 2], "vectors": [[1.0, 0], [0, 0]]}, "vectors has the length 0.0 for item 2"),
+        ({"item_id": [1, 2, 3], "vectors": np.eye(2)}, r"vectors has the shape \(2, 2\); expected \(3, dim\)"),
+        ({"item_id": [1, 1], "vectors": np.eye(2)}, "item_id has an id more than once"),
+        ({"item_id": [1, 7.9], "vectors": np.eye(2)}, "item_id has the type float64"),
+        ({"item_id": np.array([1, "a"], dtype=object), "vectors": np.eye(2)}, "allow_pickle=False"),
+        ({"item_id": [1, 2]}, "vectors is not a file in the archive"),
+    ],
+)
+def test_bad_item_vectors_are_not_loaded(arrays, message, vectors_file):
+    np.savez(vectors_file, **arrays)
+    with pytest.raises(ValueError, match=rf"item_vectors_07\.npz is no sound file of item vectors \(.*{message}"):
+        load_item_vectors("07")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:200] + bytes([content[200] ^ 255]) + content[201:],
+        lambda content: b"",
+        lambda content: b"no archive",
+        lambda content: pickle.dumps(np.eye(2)),
+    ],
+)
+def test_a_damaged_file_of_item_vectors_is_named(damage, vectors_file):
+    np.savez(vectors_file, item_id=np.arange(1, 10), vectors=np.eye(9))
+    assert len(load_item_vectors("07").vectors) == 9
+    vectors_file.write_bytes(damage(vectors_file.read_bytes()))
+    with pytest.raises(
+        ValueError, match=r"item_vectors_07\.npz is no sound file .*; expected an \.npz file with the arrays"
+    ):
+        load_item_vectors("07")

@@ -60,6 +60,15 @@ def test_leaderboard_writes_only_when_asked(board, tmp_path, monkeypatch):
     assert towers["recall_at_10"] == 1 and towers["coverage_at_10"] == 1
 
 
+def test_leaderboard_makes_its_folder_and_writes_numpy_numbers(tmp_path, monkeypatch):
+    board = Leaderboard("02")
+    board.add("mean", "baseline", rmse_random=np.float32(0.5), train_seconds=np.int64(3))
+    monkeypatch.setenv("TWO_TOWERS_LEADERBOARD", str(tmp_path / "not" / "there"))
+    board.save()
+    (row,) = json.loads((tmp_path / "not" / "there" / "02.json").read_text(encoding="utf-8"))
+    assert row["rmse_random"] == 0.5 and row["train_seconds"] == 3
+
+
 def test_query_time_is_the_median_of_one_user_at_a_time(monkeypatch):
     task = make_ranking_task(TRAIN, TEST, items=np.arange(0, 110, 10))
     ticks = iter([0, 9, 20, 20.001, 30, 30.002, 40, 40.006])  # the first call warms up
@@ -75,4 +84,7 @@ def test_leaderboard_refuses_bad_rows(board):
     ranking = evaluate_ranking(SCORES, make_ranking_task(TRAIN, TEST), k=5)
     with pytest.raises(ValueError, match="ranking has k = 5; expected 10"):
         board.add("towers", "two-tower", ranking=ranking)
-    assert [row["model"] for row in board.rows] == ["mean", "towers"]
+    for value in (np.nan, np.float32("inf"), "0.9"):
+        with pytest.raises(ValueError, match=r"rmse_random is .*; expected a finite number"):
+            board.add("towers", "two-tower", rmse_random=value)
+    assert [row["model"] for row in board.rows] == ["mean", "towers"], "a refused row is not kept"

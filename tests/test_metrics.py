@@ -34,6 +34,10 @@ def test_rating_metrics_refuse_bad_input(metric):
         metric([np.nan, np.nan], [1, 2])
     with pytest.raises(ValueError, match="actual is empty; expected at least one rating"):
         metric([], [])
+    with pytest.raises(ValueError, match=r"actual has inf at \(0,\); expected finite numbers"):
+        metric([np.inf], [np.inf])
+    with pytest.raises(ValueError, match=r"predicted has -inf at \(1,\); expected finite numbers"):
+        metric([1, 2], [1, -np.inf])
 
 
 # Five items, three users; S was seen in training, R is relevant in the test.
@@ -128,7 +132,7 @@ def test_top_k_breaks_ties_by_column():
     assert top_k(np.empty((0, 4)), 2).shape == (0, 2)
 
 
-@pytest.mark.parametrize("k", [0, -1, 6, 2.0, "2", None])
+@pytest.mark.parametrize("k", [0, -1, 6, 2.0, "2", None, True])
 def test_k_outside_the_catalogue(k):
     message = rf"k is {k!r}; expected a whole number from 1 to 5, the size of the catalogue"
     with pytest.raises(ValueError, match=message):
@@ -170,6 +174,24 @@ def test_bad_frames_for_a_ranking_task():
         (TRAIN, TEST.drop(columns=USER_ID), None, "test lacks the column 'user_id'"),
         (TRAIN, TEST.iloc[:0], None, "test is empty; expected at least one row"),
         (twice, TEST, None, "train has user 2, item 40 more than once; expected it once"),
+        (twice, TEST, None, "to keep the last: train.drop_duplicates(['user_id', 'item_id'], keep='last')"),
+        (
+            TRAIN,
+            TEST[TEST[USER_ID] != 3],
+            None,
+            "leave the others out with train[train['user_id'].isin(test['user_id'])]",
+        ),
+        (
+            TRAIN,
+            TEST.astype({USER_ID: str}),
+            None,
+            "train has numbers in 'user_id', and test has str; expected ids of one",
+        ),
+        (TRAIN, TEST.astype({ITEM_ID: str}), None, "train has numbers in 'item_id', and test has str"),
+        (TRAIN, TEST, np.array(["10", "20"]), "train has numbers in 'item_id', and items has str"),
+        (TRAIN, TEST, np.array([10, 20.5]), "items has 20.5 in 'item_id'"),
+        (TRAIN, TEST, np.array([10, np.nan]), "items has NaN in 'item_id'"),
+        (TRAIN.assign(user_id=7.9), TEST, None, "train has 7.9 in 'user_id'"),
         (
             TRAIN,
             pd.concat([TEST, TRAIN.iloc[[0]]]),

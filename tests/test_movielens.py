@@ -384,6 +384,11 @@ BROKEN = [
     ("ml-1m", "ratings.dat", "::1200", "::soon", "soon"),
     ("ml-1m", "ratings.dat", "7::20::4::1200", "7::20::4", "int"),
     ("ml-100k", "u.item", "|0|0\n", "|0|x\n", "x"),
+    ("ml-1m", "ratings.dat", "7::20::4::1200", "7.9::20::4::1200", "ratings has 7.9 in 'user_id'"),
+    ("ml-1m", "ratings.dat", "::1200", "::1e30", r"ratings has the timestamp 1e\+30 in row"),
+    ("ml-1m", "ratings.dat", "::1200", "::inf", "ratings has the timestamp inf in row"),
+    ("ml-1m", "ratings.dat", "::1200", "::12.01.2000", "ratings has the timestamp '.*pd.to_datetime"),
+    ("ml-1m", "movies.dat", "20::", "10::", r"items has item 10 more than once; .*drop_duplicates\(\['item_id'\]"),
 ]
 
 
@@ -403,6 +408,16 @@ def test_empty_table_in_a_copy(edition, official_files, make_folder):
     official_files[edition][movielens.EDITIONS[edition].files[0]] = ""
     with pytest.raises(ValueError, match=f"is not a sound copy of {edition}: "):
         load_movielens(edition, path=make_folder(edition))
+
+
+def test_a_folder_in_the_place_of_a_table(make_folder):
+    folder = make_folder("ml-latest-small")
+    (folder / "ratings.csv").unlink()
+    (folder / "ratings.csv").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match=r"lacks a file \(.*ratings.csv.*\); expected ratings.csv, movies.csv of"
+    ):
+        load_movielens("ml-latest-small", path=folder)
 
 
 def test_table_with_a_header_alone(official_files, make_folder):

@@ -155,3 +155,111 @@ def test_split_by_time_needs_times(split):
         split(GOOD.drop(columns=TIMESTAMP))
     with pytest.raises(ValueError, match="ratings has NaN in 'timestamp', first in row 2"):
         split(GOOD.assign(timestamp=[1, 2, np.nan]))
+
+
+# --- times and tests that say too little ----------------------------------------------------------------------------
+
+BY_TIME = [split_by_time, split_by_global_time]
+
+
+def as_dates(ratings):
+    return ratings.assign(timestamp=pd.to_datetime(ratings[TIMESTAMP] * 100_000, unit="s"))  # more than a day apart
+
+
+@pytest.mark.parametrize("split", BY_TIME)
+@pytest.mark.parametrize(
+    "change",
+    [
+        as_dates,
+        lambda ratings: ratings.assign(timestamp=as_dates(ratings)[TIMESTAMP].dt.tz_localize("UTC")),
+        lambda ratings: ratings.assign(timestamp=as_dates(ratings)[TIMESTAMP].dt.strftime("%Y-%m-%d %H:%M:%S")),
+        lambda ratings: ratings.astype({TIMESTAMP: float}),
+    ],
+)
+def test_dates_split_as_seconds_do_and_come_back_as_they_were(split, change):
+    ratings = random_ratings(1)
+    changed = change(ratings)
+    for ours, theirs in zip(split(changed), split(ratings), strict=True):
+        pd.testing.assert_frame_equal(ours, changed.loc[theirs.index])
+
+
+@pytest.mark.parametrize("split", BY_TIME)
+def test_rows_with_the_same_label_are_not_mixed_up(split):
+    ratings = as_dates(random_ratings(1))
+    relabelled = ratings.set_axis(np.zeros(len(ratings), int))
+    for ours, theirs in zip(split(relabelled), split(ratings), strict=True):
+        pd.testing.assert_frame_equal(ours.reset_index(drop=True), theirs.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("split", BY_TIME)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda day: day.dt.strftime("%d.%m.%Y"), "pd.to_datetime(ratings['timestamp'], dayfirst=True)"),
+        (lambda day: 1e30, "ratings has the timestamp 1e+30 in row"),
+        (lambda day: np.inf, "ratings has the timestamp inf in row"),
+    ],
+)
+def test_times_without_an_order_are_refused(split, change, message):
+    ratings = as_dates(random_ratings(1))
+    with pytest.raises(ValueError) as caught:
+        split(ratings.assign(timestamp=change(ratings[TIMESTAMP])))
+    assert message in str(caught.value)
+
+
+def test_one_timestamp_says_no_order():
+    ratings = random_ratings(1).assign(timestamp=7)
+    with pytest.raises(
+        ValueError, match=r"one timestamp a user, 7 for all \d+ of user .*order is unknown;.*split_random"
+    ):
+        split_by_time(ratings)
+    with pytest.raises(ValueError, match=r"the last timestamp, 7, in (\d+) of \1 rows.*test is empty;.*split_random"):
+        split_by_global_time(ratings)
+    with pytest.raises(ValueError, match="order is unknown"):
+        split_by_time(ratings.assign(timestamp=ratings[USER_ID]))  # a batch for each user
+    assert len(split_random(ratings).test) == round(0.2 * len(ratings))
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.05, 11), (0.1, 6), (0.2, 3), (0.5, 2), (0.9, 2)])
+def test_users_with_too_few_ratings_are_told_how_many_they_need(share, least):
+    few = frame_of(*((user, item, 3.0, item) for user in range(5) for item in range(least - 1)))
+    with pytest.raises(ValueError) as caught:
+        split_by_time(few, share)
+    message = str(caught.value)
+    assert f"at most {least - 1} a user, and test_share is {share}: the test is empty" in message
+    assert f"expected users with {least} ratings or more" in message
+    ratings = pd.concat([few, frame_of(*((9, item, 3.0, item) for item in range(least)))], ignore_index=True)
+    kept = eval(message.partition("this keeps: ")[2], {"ratings": ratings})
+    assert set(kept[USER_ID]) == {9} and len(split_by_time(kept, share).test) >= 1
+
+
+@pytest.mark.parametrize(("share", "in_test"), [(0.01, 0), (0.99, 3)])
+def test_random_split_leaves_no_part_empty(share, in_test):
+    with pytest.raises(
+        ValueError, match=f"test_share is {share}, which gives the test {in_test} of 3 ratings; expected"
+    ):
+        split_random(GOOD, share)
+
+
+def test_global_split_leaves_the_test_no_room_to_be_empty():
+    last_second = GOOD.assign(timestamp=[1, 2, 2])
+    with pytest.raises(
+        ValueError, match=r"the last timestamp, 2, in 2 of 3 rows, and test_share is 0\.4: the test is empty"
+    ):
+        split_by_global_time(last_second, 0.4)
+    assert len(split_by_global_time(last_second, 0.7).test) == 2
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"user_id": [7.9, 1, 2]}, "ratings has 7.9 in 'user_id'"),
+        ({"item_id": np.array([10, "20", 10], dtype=object)}, "ratings has numbers and str in 'item_id'"),
+        ({"rating": ["4,5", "3", "2"]}, "ratings has the rating '4,5' for user 1, item 10"),
+    ],
+)
+def test_split_refuses_broken_ids_and_text(split, change, message):
+    with pytest.raises(ValueError) as caught:
+        split(GOOD.assign(**change))
+    assert message in str(caught.value)

