@@ -34,8 +34,9 @@ def check_columns(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> Non
         if gaps.any():
             row = frame.index[gaps.argmax()]
             raise ValueError(f"{name} has NaN in {column!r}, first in row {row} ({gaps.sum()} in all); expected values")
-    for column in {USER_ID, ITEM_ID}.intersection(columns):
-        _check_ids(name, frame[column])
+    for column in columns:
+        if column in (USER_ID, ITEM_ID):
+            _check_ids(name, frame[column])
 
 
 def _check_ids(name: str, ids: pd.Series) -> None:

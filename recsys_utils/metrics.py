@@ -115,7 +115,12 @@ def _as_matrix(name: str, interactions: pd.DataFrame, users: np.ndarray, items: 
         ids = interactions[column].to_numpy()
         unknown = ids[~np.isin(ids, known)]
         if len(unknown):
-            raise ValueError(f"{name} has the {column} {unknown[0]}; expected one of the {len(known)} known ids")
+            remedy = (
+                "; training never saw it: test[test['user_id'].isin(train['user_id'])]" if column == USER_ID else ""
+            )
+            raise ValueError(
+                f"{name} has the {column} {unknown[0]}; expected one of the {len(known)} known ids{remedy}"
+            )
         position[column] = np.searchsorted(known, ids)
     check_once(name, interactions, [USER_ID, ITEM_ID], "it once")
     place = position[USER_ID], position[ITEM_ID]

@@ -7,10 +7,11 @@ from math import log2, sqrt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from recsys_utils import metrics as metrics_module
 from recsys_utils.columns import ITEM_ID, USER_ID
-from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse, top_k
+from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, recommend, rmse, top_k
 
 
 def test_rmse_and_mae_by_hand():
@@ -132,6 +133,16 @@ def test_top_k_breaks_ties_by_column():
     assert top_k(np.empty((0, 4)), 2).shape == (0, 2)
 
 
+@pytest.mark.parametrize("dtype", [bool, int, np.uint8, float])
+def test_recommend_leaves_seen_items_out_whatever_their_type(dtype):
+    scores, seen = np.array([[4, 3, 2, 1], [1, 2, 3, 4]]), np.array([[1, 0, 1, 0], [0, 0, 0, 1]], dtype=dtype)
+    for matrix in (seen, csr_array(seen)):
+        assert recommend(scores, matrix, k=2).tolist() == [[1, 3], [2, 1]]
+    assert recommend(scores, seen, k=4).tolist() == [[1, 3, 0, 2], [2, 1, 0, 3]], "a short list ends in seen items"
+    with pytest.raises(ValueError, match=r"scores has the shape \(2, 4\); expected \(1, 4\)"):
+        recommend(scores, seen[:1], k=2)
+
+
 @pytest.mark.parametrize("k", [0, -1, 6, 2.0, "2", None, True])
 def test_k_outside_the_catalogue(k):
     message = rf"k is {k!r}; expected a whole number from 1 to 5, the size of the catalogue"
@@ -199,6 +210,7 @@ def test_bad_frames_for_a_ranking_task():
             "user 1, item 10 is in train and in test; expected it in one",
         ),
         (TRAIN[TRAIN[USER_ID] != 3], TEST, None, "test has the user_id 3; expected one of the 2 known ids"),
+        (TRAIN[TRAIN[USER_ID] != 3], TEST, None, "training never saw it: test[test['user_id'].isin(train['user_id'])]"),
         (TRAIN, TEST, np.array([10, 20, 30, 50]), "train has the item_id 40; expected one of the 4 known ids"),
     ]
     for train, test, items, message in cases:
