@@ -1,4 +1,4 @@
-"""Time and memory of evaluating a model that ranks, at the size of MovieLens 2016-10 and at two hundred times it."""
+"""Time and memory of evaluating a model that ranks so many items for so many users."""
 
 import os
 import time

@@ -71,7 +71,7 @@ def markdown(report: dict) -> str:
         "linear.",
         "## Cost of evaluation",
         f"Random vectors of {WIDTH}, every item ranked for every user, a block of users at a time; about {SEEN} seen "
-        f"and {RELEVANT} relevant items a user. The memory is that of the whole process, data and all.",
+        f"and {RELEVANT} relevant items a user. One run; the memory is that of the whole process, data and all.",
         _evaluation_table(report["evaluations"]),
     ]
     return "\n\n".join(lines) + "\n"
@@ -110,15 +110,8 @@ def _speed_table(rows: list[dict]) -> str:
     for row in sorted(rows, key=lambda row: row["width"]):
         evaluation = "–" if row["evaluate_seconds"] is None else f"{row['evaluate_seconds']:.2f}"
         cells.append([row["pipeline"], row["width"], f"{row['examples_per_second']:,.0f}", evaluation])
-    return _table(
-        cells,
-        {
-            "pipeline": "left",
-            "vectors of": "right",
-            "training examples a second": "right",
-            "seconds to evaluate": "right",
-        },
-    )
+    figures = ["vectors of", "training examples a second", "seconds to evaluate"]
+    return _table(cells, {"pipeline": "left"} | dict.fromkeys(figures, "right"))
 
 
 def _size_table(rows: list[dict]) -> str:
@@ -126,21 +119,13 @@ def _size_table(rows: list[dict]) -> str:
     for row in rows:
         times = [f"{row[name]:.1f}" for name in ("seconds", "cpu_seconds")]
         cells.append([f"{row['interactions']:,}", *times, f"{row['peak_mb']:,}", row["epochs_timed"]])
-    return _table(
-        cells,
-        {
-            "interactions": "right",
-            "seconds an epoch": "right",
-            "processor seconds": "right",
-            "peak MB": "right",
-            "epochs timed": "right",
-        },
-    )
+    heading = ["interactions", "seconds an epoch", "processor seconds", "peak MB", "epochs timed"]
+    return _table(cells, dict.fromkeys(heading, "right"))
 
 
 def _evaluation_table(rows: list[dict]) -> str:
     cells = [[f"{row['users']:,}", f"{row['items']:,}", f"{row['seconds']:.1f}", f"{row['peak_mb']:,}"] for row in rows]
-    return _table(cells, {"users": "right", "items": "right", "seconds": "right", "peak MB": "right"})
+    return _table(cells, dict.fromkeys(["users", "items", "seconds", "peak MB"], "right"))
 
 
 def _table(cells: list[list], columns: dict[str, str]) -> str:
