@@ -43,8 +43,8 @@ lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: RO
 notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write their outputs
 	@$(VENV) tools/notebooks.py $(LESSON)
 
-bench: setup ## measure quality, speed and cost into build/bench.md in 20 minutes (or QUICK=1: a first look in 2)
-	@$(VENV) tools/bench.py $(QUICK)
+bench: setup ## measure quality, speed and cost into build/bench.md in 25 minutes (or QUICK=1: a first look in 2)
+	@$(VENV) tools/bench $(QUICK)
 
 lint: setup ## check package, tools, scripts and tests with ruff
 	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests

@@ -3,30 +3,37 @@
 import functools
 import json
 import os
+import re
 
-import bench
 import numpy as np
 import pytest
+from bench import editions, quality
+from bench.plan import QUICK, Plan, benchmark
+from bench.processes import measure
+from bench.report import markdown
+from bench.size import slope
 
-TINY = bench.Plan(runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), thorough=True)
+TINY = Plan(
+    runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), evaluations=((70, 500), (140, 1_000)), thorough=True
+)
 
 
 @pytest.fixture(scope="module")
 def report():
     """The whole benchmark in this process, without the content towers of lesson 07, which the lesson itself tests."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(bench, "load_movielens", functools.cache(bench.load_movielens))
+    patch.setattr(editions, "load_movielens", functools.cache(editions.load_movielens))
     for name in ("MOVIELENS_PATH", "MOVIELENS_MIRROR"):
         patch.delenv(name, raising=False)
     for name in ("TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL"):
         patch.setenv(name, os.environ.get(name, ""))  # the lessons set them; undo() puts them back
 
-    def call(function, *arguments):
-        if function == "lesson_07":
+    def call(part, *arguments):
+        if part is quality.lesson_07:
             return {"rows": [], "by_user": {}}
-        return json.loads(json.dumps(getattr(bench, function)(*arguments)))
+        return json.loads(json.dumps(part(*arguments)))
 
-    yield bench.benchmark(TINY, call)
+    yield benchmark(TINY, call)
     patch.undo()
 
 
@@ -48,14 +55,14 @@ def test_every_model_has_its_figures(report):
 def test_an_edition_that_is_missing_says_how_to_get_it(report):
     for edition in report["editions"][1:]:
         assert "MOVIELENS_PATH" in edition["missing"] and "MOVIELENS_MIRROR" in edition["missing"]
-    text = bench.markdown(report)
+    text = markdown(report)
     for name in ("ml-latest-small", "ml-100k", "ml-1m"):
         assert f"**{name}**: not measured. Set MOVIELENS_PATH" in text
 
 
 def test_ratios_come_first_and_follow_from_the_figures(report):
     assert report["quick"] and report["machine"]["cores"] >= 1 and report["minutes"] > 0
-    text = bench.markdown(report)
+    text = markdown(report)
     assert text.index("## Ratios") < text.index("## Quality") < text.index("## Cost against size")
     assert "QUICK=1" in text and "first 16 users" in text and "extrapolated" in text and "None" not in text
     ratios = {row["what"]: row for row in report["ratios"]}
@@ -80,14 +87,21 @@ def test_cost_is_reported_for_every_size(report):
     assert [row["interactions"] for row in report["sizes"]] == list(TINY.sizes)
     assert all(row["seconds"] > 0 and row["peak_mb"] > 100 and row["epochs_timed"] == 1 for row in report["sizes"])
     linear = [{"interactions": 10**power, "seconds": 3 * 10**power} for power in (2, 3, 5)]
-    assert bench.slope(linear, "seconds") == pytest.approx(1)
+    assert slope(linear, "seconds") == pytest.approx(1)
     assert all(np.isfinite(report["slopes"][cost]) for cost in ("seconds", "cpu_seconds", "peak_mb"))
 
 
+def test_evaluation_is_reported_for_every_number_of_users_and_items(report):
+    assert [(row["users"], row["items"]) for row in report["evaluations"]] == list(TINY.evaluations)
+    for row in report["evaluations"]:
+        assert row["seconds"] > 0 and row["peak_mb"] > 100
+        assert re.search(rf"\| +{row['users']} \| +{row['items']:,} \| +[0-9.]+ \| +[0-9,]+ \|", markdown(report))
+
+
 def test_a_part_is_measured_in_a_process_of_its_own(capfd):
-    assert "MOVIELENS_PATH" in bench.measure("what_is_missing", "ml-100k")
-    with pytest.raises(SystemExit, match="what_is_missing ml-100k 2 failed"):
-        bench.measure("what_is_missing", "ml-100k", 2)
+    assert "MOVIELENS_PATH" in measure(editions.what_is_missing, "ml-100k")
+    with pytest.raises(SystemExit, match=r"editions\.what_is_missing ml-100k 2 failed"):
+        measure(editions.what_is_missing, "ml-100k", 2)
     assert "TypeError" in capfd.readouterr().err
 
 
@@ -97,9 +111,9 @@ def test_every_encoder_is_compared_with_recency(report):
     assert rows["recency"]["low"] == rows["recency"]["high"] == 0
     for encoder, row in rows.items():
         assert 0 <= row["ndcg_at_10"] <= 1 and row["low"] <= row["high"] and row["train_seconds"] > 0
-        assert f"| {encoder} " in bench.markdown(report)
-    first_look = report | {"plan": report["plan"] | {"thorough": bench.QUICK.thorough}}
-    assert "## Encoders" in bench.markdown(report) and "## Encoders" not in bench.markdown(first_look)
+        assert f"| {encoder} " in markdown(report)
+    first_look = report | {"plan": report["plan"] | {"thorough": QUICK.thorough}}
+    assert "## Encoders" in markdown(report) and "## Encoders" not in markdown(first_look)
 
 
 def test_every_part_of_the_history_tower_is_taken_away(report):
@@ -116,4 +130,4 @@ def test_every_part_of_the_history_tower_is_taken_away(report):
     for row in others:
         assert row["lost"] == pytest.approx(first["ndcg_at_10"] - row["ndcg_at_10"])
         assert row["low"] <= row["lost"] <= row["high"]
-        assert f"| {row['removed']} " in bench.markdown(report)
+        assert f"| {row['removed']} " in markdown(report)

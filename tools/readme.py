@@ -5,7 +5,7 @@ import re
 import sys
 
 from badges import repository
-from bench import ratio_table
+from bench.report import ratio_table
 from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, number
 from pictures import draw_cost, draw_leaderboard
 from run import full_benchmark, leaderboard_table
