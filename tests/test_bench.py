@@ -13,6 +13,8 @@ from bench.processes import measure
 from bench.report import markdown
 from bench.size import slope
 
+from recsys_utils.baselines import load_tuned
+
 TINY = Plan(
     runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), evaluations=((70, 500), (140, 1_000)), thorough=True
 )
@@ -39,11 +41,11 @@ def report():
 
 def test_every_model_has_its_figures(report):
     rows = {row["model"]: row for row in report["editions"][0]["rows"]}
-    ranked = ["most popular", "item CF, watched", "iALS", "BPR", "EASE", "EASE, recent first"]
+    ranked = [f"{name}, tuned" if rival.settings else name for name, rival in load_tuned().items()]
     towers = ["in-batch softmax", "in-batch softmax + logQ", "history tower"]
-    neighbours = [f"{side} CF, {kind}" for side in ("user", "item") for kind in ("cosine", "deviations")]
-    assert set(rows) == {*ranked, *towers, *neighbours, "mean", "bias", "SVD", "SVD++"}
-    for model in ["mean", "bias", "SVD", "SVD++", *neighbours]:
+    rated = ["mean", *(f"{name}, tuned" for name in load_tuned("random"))]
+    assert set(rows) == {*ranked, *towers, *rated} and "most popular" in rows and "biases, tuned" in rows
+    for model in rated:
         assert 0.5 < rows[model]["rmse_random"] < 2 and 0.5 < rows[model]["rmse_by_time"] < 2
     for model in [*ranked, *towers]:
         assert 0 <= rows[model]["ndcg_at_10_low"] <= rows[model]["ndcg_at_10"] <= rows[model]["ndcg_at_10_high"] <= 1

@@ -1,20 +1,19 @@
 """Quality of every model: each function returns rows of the leaderboard, and each user's metrics by model."""
 
-import itertools
 import time
-from functools import partial
 
 import numpy as np
 
 from bench.editions import load_edition
 from bench.taught import history_lesson, rating_lesson, retrieval_lesson
-from recsys_utils.baselines import bpr_factors, fit_ease, predict_with_surprise, rank_with_ials
+from recsys_utils.baselines import load_tuned, predict_with_surprise, rank, rating_model
 from recsys_utils.columns import RATING
 from recsys_utils.leaderboard import Leaderboard, query_milliseconds
 from recsys_utils.metrics import RankingMetrics, evaluate_ranking, rmse
 from recsys_utils.splits import split_random
 
 SLOW = 200_000  # ratings; the slow rating models run on editions up to this size
+ALL_PAIRS = {"SVD++", "user CF", "item CF"}  # the slow ones
 
 
 def _answer(board: Leaderboard, rankings: dict[str, RankingMetrics]) -> dict:
@@ -25,79 +24,34 @@ def _answer(board: Leaderboard, rankings: dict[str, RankingMetrics]) -> dict:
 
 
 def rating_baselines(edition: str, users: int | None) -> dict:
-    """Measure every rating baseline on both splits; the seconds include predicting the test by time."""
-    from surprise import SVD, BaselineOnly, KNNBaseline, KNNBasic, SVDpp
-
+    """Measure the mean and every tuned rating rival on both splits; the seconds include predicting the test by time."""
     data = load_edition(edition, users)
-    splits = {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}
-    models = {"bias": BaselineOnly, "SVD": partial(SVD, random_state=1)}
-    if len(data.ratings) <= SLOW:
-        models["SVD++"] = partial(SVDpp, n_epochs=10, cache_ratings=True, random_state=1)
-        for side, user_based in (("user", True), ("item", False)):
-            cosine, deviations = ({"name": name, "user_based": user_based} for name in ("cosine", "pearson_baseline"))
-            models[f"{side} CF, cosine"] = partial(KNNBasic, sim_options=cosine)
-            models[f"{side} CF, deviations"] = partial(KNNBaseline, sim_options=deviations)
+    splits = {"random": split_random(data.ratings), "by time": data.test}
+    tuned = {split: load_tuned(split) for split in splits}
     board = Leaderboard("bench")
-    errors = {
-        name: rmse(test[RATING], np.full(len(test), train[RATING].mean())) for name, (train, test) in splits.items()
-    }
-    board.add("mean", "baseline", **errors)
-    for model, make in models.items():
-        for name, (train, test) in splits.items():
+    means = [rmse(test[RATING], np.full(len(test), train[RATING].mean())) for train, test in splits.values()]
+    board.add("mean", "baseline", rmse_random=means[0], rmse_by_time=means[1])
+    slow = ALL_PAIRS if len(data.ratings) > SLOW else set()
+    for model in [model for model in tuned["random"] if model in tuned["by time"] and model not in slow]:
+        errors = []
+        for split, (train, test) in splits.items():
             start = time.perf_counter()
-            errors[name] = rmse(test[RATING], predict_with_surprise(make(), train, test))
+            predicted = predict_with_surprise(rating_model(model, **tuned[split][model].settings), train, test)
+            errors.append(rmse(test[RATING], predicted))
             seconds = time.perf_counter() - start
-        board.add(model, "baseline", **errors, train_seconds=seconds)
+        figures = {"rmse_random": errors[0], "rmse_by_time": errors[1], "train_seconds": seconds}
+        board.add(f"{model}, tuned", "baseline", **figures)
     return _answer(board, {})
 
 
 def ranking_baselines(edition: str, users: int | None) -> dict:
-    """Measure every ranking baseline; what there is to choose is chosen on the validation part."""
+    """Measure every ranking rival with the settings that `make tune` chose, on validation, for the 2016-10 edition."""
     data = load_edition(edition, users)
-    names = history_lesson(data)
-
-    def most_popular(train, task):
-        return np.tile(task.popularity, (len(task.users), 1))
-
-    def item_cf(train, task):
-        seen = task.seen.toarray().astype(np.float32)  # (n_users, n_items)
-        unit = seen / np.maximum(np.linalg.norm(seen, axis=0), 1)
-        return (seen @ unit.T) @ unit
-
-    def ials(train, task, factors, regularization):
-        return rank_with_ials(task, factors, regularization)
-
-    def bpr(train, task, factors, iterations):
-        user_vectors, item_vectors = bpr_factors(task, factors, iterations)
-        return user_vectors @ item_vectors.T
-
-    def ease(train, task, strength):
-        seen = task.seen.toarray().astype(np.float32)
-        return fit_ease(seen, strength).scores(seen)
-
-    def ease_recent(train, task, strength):
-        fades = names["fade"](task, names["make_log"](train))
-        return fit_ease(task.seen.toarray().astype(np.float32), strength).scores(fades)
-
-    strengths = [(100,), (200,), (500,), (1000,), (2000,)]
-    models = {
-        "most popular": (most_popular, [()]),
-        "item CF, watched": (item_cf, [()]),
-        "iALS": (ials, list(itertools.product((16, 32, 64), (1, 10, 30)))),
-        "BPR": (bpr, list(itertools.product((16, 32, 64), (25, 50, 100)))),
-        "EASE": (ease, strengths),
-        "EASE, recent first": (ease_recent, strengths),
-    }
     board, rankings = Leaderboard("bench"), {}
-    for model, (score, choices) in models.items():
-
-        def validate(settings, score=score):
-            scores = score(data.validation.train, data.validation_task, *settings)
-            return evaluate_ranking(scores, data.validation_task).ndcg.mean()
-
-        best = max(choices, key=validate)
+    for name, rival in load_tuned().items():
+        model = f"{name}, tuned" if rival.settings else name
         start = time.perf_counter()
-        scores = score(data.test.train, data.test_task, *best)
+        scores = rank(name, data.test.train, data.test_task, **rival.settings)
         seconds = time.perf_counter() - start
         rankings[model] = evaluate_ranking(scores, data.test_task)
         board.add(model, "baseline", ranking=rankings[model], train_seconds=seconds)

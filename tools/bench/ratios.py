@@ -7,7 +7,8 @@ import numpy as np
 from bench.speed import METRICS_OFF, PUBLISHED
 from recsys_utils.comparison import bootstrap_interval
 
-TARGETS = ("EASE", "EASE, recent first", "iALS")  # baselines that the best two-tower is compared with
+# Rivals that the best two-tower is compared with, strongest first.
+TARGETS = ("item to next item, tuned", "EASE that fades, tuned", "EASE, tuned", "iALS, tuned")
 
 
 def ratios(report: dict, by_user: dict[str, dict]) -> list[dict]:
