@@ -70,8 +70,9 @@ def markdown(report: dict) -> str:
         f"{report['slopes']['cpu_seconds']:.2f}), peak memory to the power of {report['slopes']['peak_mb']:.2f}; 1 is "
         "linear.",
         "## Cost of evaluation",
-        f"Random vectors of {WIDTH}, every item ranked for every user, a block of users at a time; about {SEEN} seen "
-        f"and {RELEVANT} relevant items a user. One run; the memory is that of the whole process, data and all.",
+        f"Random vectors of {WIDTH}, every item ranked for every user, a block of users at a time. {SEEN} items a user "
+        f"are drawn for training and {RELEVANT} for the test, popular ones more often; one drawn again counts once. "
+        "One run; the memory is that of the whole process, data and all.",
         _evaluation_table(report["evaluations"]),
     ]
     return "\n\n".join(lines) + "\n"
