@@ -11,7 +11,10 @@ from matplotlib.transforms import Bbox
 
 def draw_leaderboard(rows: list[dict], path: Path) -> None:
     """Draw NDCG@10 with its interval, best on top, baselines and two-tower models in two colours."""
-    ranked = sorted((row for row in rows if row["ndcg_at_10"] is not None), key=lambda row: row["ndcg_at_10"])
+    ranked = sorted(
+        (row for row in rows if None not in (row["ndcg_at_10"], row["ndcg_at_10_low"])),
+        key=lambda row: row["ndcg_at_10"],
+    )
     plt.style.use("recsys_utils.two_towers")
     figure, axes = plt.subplots(figsize=(7.2, 0.6 + 0.36 * len(ranked)))
     for kind, colour in (("baseline", "C0"), ("two-tower", "C1")):
@@ -33,7 +36,7 @@ def draw_leaderboard(rows: list[dict], path: Path) -> None:
 
 def draw_cost(rows: list[dict], path: Path) -> None:
     """Draw NDCG@10 with its interval against the seconds of training, each point with its name."""
-    rows = [row for row in rows if row["ndcg_at_10"] is not None and row["train_seconds"] is not None]
+    rows = [row for row in rows if None not in (row["ndcg_at_10"], row["ndcg_at_10_low"], row["train_seconds"])]
     rows.sort(key=lambda row: -row["ndcg_at_10"])
     seconds = [max(row["train_seconds"], 0.01) for row in rows]
     plt.style.use("recsys_utils.two_towers")

@@ -18,6 +18,9 @@ from pictures import draw_cost, draw_leaderboard
 from tabulate import tabulate
 from tqdm import tqdm
 
+from recsys_utils.baselines import load_tuned
+from recsys_utils.leaderboard import Leaderboard
+
 PICTURES = """<p><img src="leaderboard.png" alt="NDCG@10 with its 95 % interval, one line for each model, best on top">
 <img src="cost.png" alt="NDCG@10 with its 95 % interval against the seconds of training, a point for each model"></p>"""
 
@@ -139,7 +142,7 @@ def leaderboard_table(rows: list[dict], style: str) -> str:
             figure(row["rmse_by_time"], 3),
             figure(row["recall_at_10"], 3),
             figure(row["ndcg_at_10"], 3),
-            "–" if row["ndcg_at_10"] is None else f"{row['ndcg_at_10_low']:.3f} to {row['ndcg_at_10_high']:.3f}",
+            "–" if row["ndcg_at_10_low"] is None else f"{row['ndcg_at_10_low']:.3f} to {row['ndcg_at_10_high']:.3f}",
             figure(row["coverage_at_10"], 2),
             figure(row["train_seconds"], 1),
             figure(row["query_ms"], 1),
@@ -166,10 +169,31 @@ def rows_of_benchmark(known: set[str]) -> list[dict]:
     return [row for row in rows if row["kind"] == "baseline" and row["model"] not in known]
 
 
+def tuned_name(table: str, rival: str) -> str:
+    """Name a tuned rival on the leaderboard, where 'item CF' stands for a model of stars and one of rankings."""
+    kind = {"user CF": ", deviations", "item CF": ", watched" if table == "ranking" else ", deviations"}
+    return f"{rival}{kind.get(rival, '')}, tuned"
+
+
+def rows_of_tuned_rivals(known: set[str]) -> list[dict]:
+    """Take what `make tune` measured with the settings that it chose, unless the benchmark has measured that too."""
+    figures = {"RMSE": {"random": "rmse_random", "by time": "rmse_by_time"}}
+    figures |= {"NDCG@10": {"ranking": "ndcg_at_10"}, "Recall@10": {"ranking": "recall_at_10"}}
+    board, rows = Leaderboard("tune"), {}
+    for table in ("random", "by time", "ranking"):
+        for rival, tuned in load_tuned(table).items():
+            model = tuned_name(table, rival)
+            if model not in rows:
+                board.add(model, "baseline")
+                rows[model] = board.rows[-1]
+            rows[model] |= {columns[table]: tuned.test[name] for name, columns in figures.items() if table in columns}
+    return [row for model, row in rows.items() if model not in known]
+
+
 def write_index(report: dict) -> None:
     """Write build/index.html: a link to each rendered lesson, what it cost, and the leaderboard with its pictures."""
     pictures = ""
-    if any(row["ndcg_at_10"] is not None for row in report["leaderboard"]):
+    if any(row["ndcg_at_10_low"] is not None for row in report["leaderboard"]):
         draw_leaderboard(report["leaderboard"], BUILD / "leaderboard.png")
         draw_cost(report["leaderboard"], BUILD / "cost.png")
         pictures = PICTURES
@@ -193,7 +217,7 @@ img {{ max-width: 100%; }}
 <ul>{links}</ul>
 <h2>Leaderboard</h2>
 <p>MovieLens 2016-10. RMSE in stars on both splits; ranking on the split by time, over the whole catalogue, seen items
-excluded. Rows without a lesson's number come from <code>make bench</code>.</p>
+excluded. Rows without a lesson's number come from <code>make tune</code> and <code>make bench</code>.</p>
 {leaderboard_table(report["leaderboard"], "html")}
 {pictures}
 <h2>Cost of each lesson</h2>
@@ -248,7 +272,8 @@ def main() -> int:
             write_report(report)
     ran = {number(lesson.path) for lesson in lessons}
     if len(report["lessons"]) > 1:
-        report["leaderboard"] += rows_of_benchmark({row["model"] for row in report["leaderboard"]})
+        for more in (rows_of_benchmark, rows_of_tuned_rivals):
+            report["leaderboard"] += more({row["model"] for row in report["leaderboard"]})
     write_report(report)
     shutil.copytree(NOTEBOOKS / "images", BUILD / "images", dirs_exist_ok=True)
     write_pages_of_the_rest({row["file"] for row in report["lessons"]})

@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from run import tuned_name
 
 from bench.editions import load_edition
 from bench.taught import history_lesson, rating_lesson, retrieval_lesson
@@ -40,7 +41,7 @@ def rating_baselines(edition: str, users: int | None) -> dict:
             errors.append(rmse(test[RATING], predicted))
             seconds = time.perf_counter() - start
         figures = {"rmse_random": errors[0], "rmse_by_time": errors[1], "train_seconds": seconds}
-        board.add(f"{model}, tuned", "baseline", **figures)
+        board.add(tuned_name("by time", model), "baseline", **figures)
     return _answer(board, {})
 
 
@@ -49,7 +50,7 @@ def ranking_baselines(edition: str, users: int | None) -> dict:
     data = load_edition(edition, users)
     board, rankings = Leaderboard("bench"), {}
     for name, rival in load_tuned().items():
-        model = f"{name}, tuned" if rival.settings else name
+        model = tuned_name("ranking", name)
         start = time.perf_counter()
         scores = rank(name, data.test.train, data.test_task, **rival.settings)
         seconds = time.perf_counter() - start
