@@ -11,7 +11,7 @@ ROOT ?=
 OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup run test test-quick test-all portability floors lab notebooks bench lint lock badges readme
+.PHONY: help setup run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -45,6 +45,9 @@ notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write t
 
 bench: setup ## measure quality, speed and cost into build/bench.md in 25 minutes (or QUICK=1: a first look in 2)
 	@$(VENV) tools/bench $(QUICK)
+
+tune: setup ## search the settings of every rival on validation into data/tuned_baselines.json, in about two hours
+	@$(VENV) tools/tune.py
 
 lint: setup ## check package, tools, scripts and tests with ruff
 	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests

@@ -22,7 +22,7 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
 
 
 def main() -> None:
-    os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 05 and 08 leave their vectors for lesson 11
+    os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 07 and 11 leave their vectors for lesson 16
     for script in find_lessons(SCRIPTS, ".py", sys.argv[1:]):
         jupytext(["--quiet", "--sync", str(script)])
         lesson = Lesson(NOTEBOOKS / f"{script.stem}.ipynb")
