@@ -182,6 +182,8 @@ def rows_of_tuned_rivals(known: set[str]) -> list[dict]:
     board, rows = Leaderboard("tune"), {}
     for table in ("random", "by time", "ranking"):
         for rival, tuned in load_tuned(table).items():
+            if not tuned.settings:  # nothing to tune: the lesson's row is the same
+                continue
             model = tuned_name(table, rival)
             if model not in rows:
                 board.add(model, "baseline")

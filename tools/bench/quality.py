@@ -50,7 +50,7 @@ def ranking_baselines(edition: str, users: int | None) -> dict:
     data = load_edition(edition, users)
     board, rankings = Leaderboard("bench"), {}
     for name, rival in load_tuned().items():
-        model = tuned_name("ranking", name)
+        model = tuned_name("ranking", name) if rival.settings else name
         start = time.perf_counter()
         scores = rank(name, data.test.train, data.test_task, **rival.settings)
         seconds = time.perf_counter() - start
