@@ -656,7 +656,7 @@ class Tuned(NamedTuple):
 
     settings: dict[str, Any]
     validation: float  # RMSE in stars, or NDCG@10
-    test: dict[str, float]  # 'RMSE', 'MAE' in stars; or 'NDCG@10', 'Recall@10'
+    test: dict[str, float]  # 'RMSE', 'MAE' in stars; or 'NDCG@10' with 'low' and 'high' of its interval, 'Recall@10'
 
 
 class TunedRivals(dict[str, Tuned]):

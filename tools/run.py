@@ -178,7 +178,8 @@ def tuned_name(table: str, rival: str) -> str:
 def rows_of_tuned_rivals(known: set[str]) -> list[dict]:
     """Take what `make tune` measured with the settings that it chose, unless the benchmark has measured that too."""
     figures = {"RMSE": {"random": "rmse_random", "by time": "rmse_by_time"}}
-    figures |= {"NDCG@10": {"ranking": "ndcg_at_10"}, "Recall@10": {"ranking": "recall_at_10"}}
+    ranked = {"NDCG@10": "ndcg_at_10", "low": "ndcg_at_10_low", "high": "ndcg_at_10_high", "Recall@10": "recall_at_10"}
+    figures |= {name: {"ranking": column} for name, column in ranked.items()}
     board, rows = Leaderboard("tune"), {}
     for table in ("random", "by time", "ranking"):
         for rival, tuned in load_tuned(table).items():

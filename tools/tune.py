@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys_utils.baselines import predict_with_surprise, rank, rating_model
 from recsys_utils.columns import RATING
+from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse
 from recsys_utils.splits import Split, split_by_time, split_random
@@ -199,7 +200,8 @@ def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
     settings = plain(point.settings) | ({seeded: seed} if seeded else {})
     if task:
         metrics = evaluate_ranking(rank(point.rival, train, task, **settings), task)
-        errors = {"NDCG@10": metrics.ndcg.mean(), "Recall@10": metrics.recall.mean()}
+        low, high = bootstrap_interval(metrics.ndcg)
+        errors = {"NDCG@10": metrics.ndcg.mean(), "Recall@10": metrics.recall.mean(), "low": low, "high": high}
     else:
         stars = predict_with_surprise(rating_model(point.rival, **settings), train, test)
         errors = {"RMSE": rmse(test[RATING], stars), "MAE": mae(test[RATING], stars)}
