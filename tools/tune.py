@@ -60,7 +60,10 @@ COUNT = {1: "the smallest whole number"}
 POWERS = [round(0.1 * step, 1) for step in range(11)]
 NO_POWER = {0.0: "no discount", 1.0: "a full discount"}
 SHRINKAGE = Axis(
-    [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000], [20, 100], 100, {0: "no shrinkage"}
+    [0, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000, 3000, 5000, 8000, 12000],
+    [20, 100],
+    100,
+    {0: "no shrinkage"},
 )
 REG_U = Axis([0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30], [3, 8], 15, {0: "no shrinkage"})
 REG_I = Axis([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15], [1, 3], 10, {0: "no shrinkage"})

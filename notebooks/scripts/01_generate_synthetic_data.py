@@ -81,8 +81,8 @@ rng = np.random.default_rng(SEED)
 
 # %%
 diagram.draw_two_towers(
-    diagram.Tower("user tower", {"user id": N_USERS, "features, history": 20}, ["layers", "user vector"]),
-    diagram.Tower("item tower", {"item id": N_ITEMS, "features": 10}, ["layers", "item vector"]),
+    diagram.Tower("user tower", {"user id": N_USERS, "features, such as age": 5}, ["layers", "user vector"]),
+    diagram.Tower("item tower", {"item id": N_ITEMS, "features, such as price": 5}, ["layers", "item vector"]),
     meet="dot product = score",
     loss="squared error, cross-entropy, softmax",
 )
