@@ -183,8 +183,8 @@ def test_ctrl_c_while_a_tool_imports_its_libraries_ends_in_one_line(project):
 def test_a_run_of_one_lesson_keeps_the_rows_and_pages_of_the_others(project):
     give_environment(project)
     save = """import json, os, pathlib
-names = "rmse_random rmse_by_time recall_at_10 ndcg_at_10 coverage_at_10 train_seconds query_ms".split()
-row = dict.fromkeys(names) | {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
+names = "rmse_random rmse_by_time recall_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high coverage_at_10".split()
+row = dict.fromkeys([*names, "train_seconds", "query_ms"]) | {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
 pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.dumps([row]))"""
     write_lesson(project, "01_quick", save.format("01"))
     write_lesson(project, "02_next", save.format("02"))
@@ -199,7 +199,8 @@ pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.d
     assert "model of 02" in result.stdout and "model of 01" not in result.stdout
     report = json.loads(path.read_text(encoding="utf-8"))
     assert [row["lesson"] for row in report["lessons"]] == ["01", "02"]
-    assert [row["model"] for row in report["leaderboard"]] == ["model of 01", "model of 02"]
+    models = [row["model"] for row in report["leaderboard"]]
+    assert models[:2] == ["model of 01", "model of 02"] and len(set(models)) == len(models), "and each tuned rival once"
     assert report["leaderboard"][0]["date"] == "2026-01-31" != report["leaderboard"][1]["date"]
     index = (project / "build" / "index.html").read_text(encoding="utf-8")
     assert index.count("2026-01-31") == 2 and "model of 01" in index

@@ -275,6 +275,7 @@ def main() -> int:
             write_report(report)
     ran = {number(lesson.path) for lesson in lessons}
     if len(report["lessons"]) > 1:
+        report["leaderboard"] = [row for row in report["leaderboard"] if row["lesson"].isdigit()]
         for more in (rows_of_benchmark, rows_of_tuned_rivals):
             report["leaderboard"] += more({row["model"] for row in report["leaderboard"]})
     write_report(report)
