@@ -377,19 +377,22 @@ def fit_directed(
         _check_number(name, value, least=0)
     _check_number("window", window, least=1, whole=True)
     row, column, _ = _events(train, task)
+    column = column.astype(np.int32)
     place = np.arange(len(row))
     end = np.searchsorted(row, row, side="right")  # (n_events,) where the user's events end
-    rows, columns, values = [], [], []
-    for distance in range(1, min(window, np.bincount(row).max() - 1) + 1):
-        earlier = place[place + distance < end]
-        rows.append(column[earlier])
-        columns.append(column[earlier + distance])
-        values.append(np.full(len(earlier), distance**-distance_power, dtype=np.float32))
     n_items = len(task.items)
-    if not rows:
-        return ItemToItem(csr_array((n_items, n_items), dtype=np.float32))
-    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-    counts = coo_array(csr_array(entries, shape=(n_items, n_items)))  # sums what is there twice
+    counts = csr_array((n_items, n_items), dtype=np.float32)
+    longest = min(window, np.bincount(row).max() - 1)
+    for first in range(1, longest + 1, 20):  # some distances at a time, which bounds the memory
+        rows, columns, values = [], [], []
+        for distance in range(first, min(first + 20, longest + 1)):
+            earlier = place[place + distance < end]
+            rows.append(column[earlier])
+            columns.append(column[earlier + distance])
+            values.append(np.full(len(earlier), distance**-distance_power, dtype=np.float32))
+        entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+        counts = counts + csr_array(entries, shape=counts.shape)  # sums what is there twice
+    counts = coo_array(counts)
     return ItemToItem(_discount(counts, np.bincount(column, minlength=n_items), history_power, item_power))
 
 
