@@ -11,13 +11,16 @@ ROOT ?=
 OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
 setup: ## make .venv from requirements.lock, if it is missing or stale
 	@"$(PYTHON)" tools/environment.py $(LESSON)
+
+site-tools:
+	@"$(PYTHON)" tools/environment.py --site $(LESSON)
 
 run: setup ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with a table of times, memory and results
 	@$(VENV) tools/run.py $(LESSON)

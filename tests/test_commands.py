@@ -65,7 +65,7 @@ def give_environment(root):
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    code = "import environment; environment.STAMP.write_text(environment.wanted())"
+    code = "import environment; environment.STAMP.write_text(environment.wanted(environment.LOCK))"
     subprocess.run([sys.executable, "-c", code], cwd=root / "tools", check=True, env=environ(PYTHONPATH=""))
 
 

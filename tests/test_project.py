@@ -20,6 +20,7 @@ import recsys_utils
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+SITE_LOCK = (ROOT / "docs" / "requirements.lock").read_text(encoding="utf-8")  # what the site needs beyond LOCK
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -29,7 +30,7 @@ def requirements():
 
 
 def test_every_requirement_of_pyproject_is_a_range_that_its_pin_satisfies():
-    pins = dict(re.split("[ ;]", pin)[0].split("==") for pin in read_pins(LOCK))
+    pins = dict(re.split("[ ;]", pin)[0].split("==") for pin in [*read_pins(LOCK), *read_pins(SITE_LOCK)])
     for requirement in [*requirements(), *map(Requirement, PROJECT["build-system"]["requires"])]:
         bounds = {bound.operator for bound in requirement.specifier}
         assert ">=" in bounds and bounds <= {">=", "<"}, f"{requirement} is no range with a floor"
@@ -69,12 +70,19 @@ def test_wheel_carries_the_data_the_queries_and_the_figure_style(wheel):
     assert not any(name.startswith(("tests", "tools", "notebooks")) for name in names)
 
 
-def test_lock_has_hashes_and_no_addresses():
-    requirements = re.split(r"\n(?=[A-Za-z0-9])", LOCK)
-    assert len(requirements) > 100
+@pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (SITE_LOCK, 20)])
+def test_lock_has_hashes_and_no_addresses(lock, least):
+    requirements = re.split(r"\n(?=[A-Za-z0-9])", lock)
+    assert len(requirements) > least
     assert all("--hash=sha256:" in requirement for requirement in requirements if "==" in requirement)
-    assert "://" not in LOCK and "index-url" not in LOCK
-    assert "tensorflow-macos" not in LOCK
+    assert "://" not in lock and "index-url" not in lock
+    assert "tensorflow-macos" not in lock
+
+
+def test_site_lock_holds_only_what_the_other_lacks():
+    ours, theirs = ({re.split("[ =]", pin)[0] for pin in read_pins(lock)} for lock in (SITE_LOCK, LOCK))
+    assert not ours & theirs, "installing the site's tools must leave the lessons' versions alone"
+    assert "sphinx" in ours
 
 
 def test_environment_file_carries_the_pins_of_the_lock():

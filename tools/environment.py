@@ -1,4 +1,4 @@
-"""Make .venv from requirements.lock, unless it is there and made from this lock.
+"""Make .venv from requirements.lock, unless it is there and made from this lock; with --site, add the site's tools.
 
 The only file here that runs on the reader's own Python, so it must parse on an old one to say so.
 """
@@ -16,18 +16,26 @@ import hashlib
 import os
 import subprocess
 import venv
+from pathlib import Path
 
 from basics import ROOT, SCRIPTS, find_lessons, write_whole
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+LOCK = ROOT / "requirements.lock"
+SITE_LOCK = ROOT / "docs" / "requirements.lock"
 STAMP = VENV / "made-from"  # written last and deleted first, so that a half-made environment is stale
+SITE_STAMP = VENV / "site-made-from"
 
 
-def wanted() -> str:
+def wanted(lock: Path) -> str:
     """Describe the environment that this lock, this Python and this folder ask for."""
-    lock = hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest()
-    return f"{lock} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return f"{digest} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
+
+
+def is_made(stamp: Path, lock: Path) -> bool:
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == wanted(lock)
 
 
 def pip_install(*arguments: str, what: str, packages: int) -> None:
@@ -53,18 +61,33 @@ def pip_install(*arguments: str, what: str, packages: int) -> None:
     print(f"{over}  {done:60}".rstrip(" "), flush=True)
 
 
-def main() -> None:
-    find_lessons(SCRIPTS, ".py", sys.argv[1:])  # refuses a LESSON that is not there, before anything is installed
-    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted():
-        return
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    packages = sum("==" in line for line in lock.splitlines())
+def install_lock(lock: Path) -> None:
+    packages = sum("==" in line for line in lock.read_text(encoding="utf-8").splitlines())
+    pip_install("--require-hashes", "-r", str(lock), what=lock.relative_to(ROOT).as_posix(), packages=packages)
+
+
+def make_environment() -> None:
     print("Making .venv from requirements.lock: about 700 MB to download, 2.6 GB on disk, once.", flush=True)
     STAMP.unlink(missing_ok=True)
     venv.create(VENV, clear=True, with_pip=True)
-    pip_install("--require-hashes", "-r", "requirements.lock", what="requirements.lock", packages=packages)
+    install_lock(LOCK)
     pip_install("--no-build-isolation", "--editable", ".", what="recsys_utils, from this folder,", packages=1)
-    write_whole(STAMP, wanted())
+    write_whole(STAMP, wanted(LOCK))
+
+
+def add_site_tools() -> None:
+    print("Adding the site's tools to .venv: about 100 MB to download, once.", flush=True)
+    install_lock(SITE_LOCK)
+    write_whole(SITE_STAMP, wanted(SITE_LOCK))
+
+
+def main() -> None:
+    lessons = [argument for argument in sys.argv[1:] if argument != "--site"]
+    find_lessons(SCRIPTS, ".py", lessons)  # refuses a LESSON that is not there, before anything is installed
+    if not is_made(STAMP, LOCK):
+        make_environment()
+    if "--site" in sys.argv and not is_made(SITE_STAMP, SITE_LOCK):
+        add_site_tools()
 
 
 if __name__ == "__main__":

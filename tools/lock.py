@@ -1,4 +1,4 @@
-"""Resolve pyproject.toml into requirements.lock, and write the same pins to environment.yml."""
+"""Resolve pyproject.toml into requirements.lock, what the site needs beyond it, and the same pins for conda."""
 
 import re
 import subprocess
@@ -32,11 +32,26 @@ dependencies:
 """
 
 
+def resolve(*options: str) -> str:
+    """Resolve pyproject.toml for every system and Python, with hashes and no index addresses."""
+    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--quiet", "--no-header"]
+    command += ["--no-emit-index-url", *options]
+    run = subprocess.run([sys.executable, "-m", *command], check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return run.stdout
+
+
+def beyond(lock: str, known: str) -> str:
+    """Keep the requirements of a lock that another one does not have."""
+    names = {re.split("[ =]", pin)[0] for pin in read_pins(known)}
+    blocks = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
+    return "".join(block for block in blocks if block and re.split("[ =]", block)[0] not in names)
+
+
 def main() -> None:
-    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--all-extras", "--generate-hashes", "--quiet"]
-    command += ["--no-header", "--no-emit-index-url", "--upgrade", "--output-file", "requirements.lock"]
-    subprocess.run([sys.executable, "-m", *command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = resolve("--extra", "lessons", "--extra", "dev", "--upgrade")
+    (ROOT / "requirements.lock").write_text(lock, encoding="utf-8")
+    site = resolve("--all-extras", "--upgrade", "--constraints", "requirements.lock")
+    (ROOT / "docs" / "requirements.lock").write_text(beyond(site, lock), encoding="utf-8")
     (ROOT / "environment.yml").write_text(environment_file(lock), encoding="utf-8")
 
 
