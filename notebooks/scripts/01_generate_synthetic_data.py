@@ -75,9 +75,11 @@ rng = np.random.default_rng(SEED)
 # %% [markdown]
 # ## Where the course goes: two towers
 #
-# A two-tower model turns a user into one vector and an item into another. Each has a tower of its own, and they meet
-# only at the top, in a dot product: the higher, the better the item suits the user. So the vectors of all items can be
-# computed beforehand, and the best ones found by an index.
+# A [two-tower model](../docs/glossary.md#two-tower-model) turns a user into one vector and an item into another. Each
+# has a tower of its own, and they meet
+# only at the top, in a [dot product](../docs/glossary.md#dot-product): the higher, the better the item suits the user.
+# So the vectors of all items can be
+# computed beforehand, and the best ones found by an [index](../docs/glossary.md#index).
 
 # %%
 diagram.draw_two_towers(
@@ -117,7 +119,8 @@ assert np.isclose(noise.noise_std, np.sqrt(2)), "the world should state its own 
 # $$\mathbb{E}\,\mathrm{RMSE}^2 = \sigma^2 + \overline{(\mu - \hat r)^2}$$
 #
 # In a finite sample the two sides differ a little. The first term is noise, the second is signal missed. The second can be brought to zero, the first cannot. So $\sigma$
-# is the **noise floor**, also called the magic barrier. Take two users and two items: the first user prefers the first
+# is the **[noise floor](../docs/glossary.md#noise-floor)**, also called the magic barrier. Take two users and two
+# items: the first user prefers the first
 # item, the second user the second. Each rates both again and again.
 
 # %%
@@ -380,7 +383,8 @@ plt.show()
 #
 # ## Evaluate: one table a world
 #
-# The same split, the same metric, the mean first, and a 95 % bootstrap interval over the test ratings.
+# The same split, the same metric, the mean first, and a 95 % [bootstrap
+# interval](../docs/glossary.md#confidence-interval) over the test ratings.
 
 
 # %%
@@ -444,7 +448,8 @@ assert np.isclose(floor, NOISE_STD, rtol=0.03) or not small_noise, "the oracle's
 # So more data would hardly help. What is missing is who likes what, and a model must be able to express it.
 #
 # The floor turns "is 0.6 good?" into a question with an answer. From here on, a model clearly below the floor of a
-# synthetic world has a leak, and one that stays at the mean of the planted world has a bug.
+# synthetic world has a [leak](../docs/glossary.md#leakage), and one that stays at the mean of the planted world has a
+# bug.
 #
 # ## Recommend: what the oracle would show one user
 #
@@ -501,7 +506,8 @@ for model in ("user CF", "item CF"):
     assert np.isclose(reported[model], measured, rtol=0.02), "CF on noise should be an average of two"
 
 # %% [markdown]
-# The same write-up made its data twice, with no seed, and the second set silently replaced the first. Its models were
+# The same write-up made its data twice, with no [seed](../docs/glossary.md#seed), and the second set silently replaced
+# the first. Its models were
 # compared on data they had nothing to do with. Two seeds show what that does: train on one world, test on another.
 
 # %%

@@ -99,7 +99,8 @@ ratings.head(3)
 #
 # $$\hat r_{ui} = \mu + b_u + b_i + p_u \cdot q_i$$
 #
-# $\mu$ is the mean, $b_u$ and $b_i$ are the biases of user and item, and $p_u \cdot q_i$ is how well the user's
+# $\mu$ is the mean, $b_u$ and $b_i$ are the [biases](../docs/glossary.md#bias) of user and item, and $p_u \cdot q_i$ is
+# how well the user's
 # tastes match the item. Take two users and two movies. Ann gave 5 and 1 stars, Bob 2 and 4:
 
 # %% tags=["nbval-check-output"]
@@ -113,7 +114,8 @@ print(f"mean {mean}, user biases {user_bias}, item biases {item_bias}, left over
 # %% [markdown]
 # Both are equally generous and the first movie is a little better. What is left over is pure taste, and *one* number
 # a user and one an item explain it: Ann is a +1, Bob a −1, the first movie a +1.5, the second a −1.5. Such numbers are
-# called **factors**, and finding them **matrix factorisation**. The model is called SVD in Surprise, after the
+# called **factors**, and finding them **[matrix factorisation](../docs/glossary.md#matrix-factorisation)**. The model
+# is called SVD in Surprise, after the
 # decomposition that inspired it.
 
 # %%
@@ -126,8 +128,9 @@ assert np.allclose(left, np.outer(taste_of_user, taste_of_item)), "one factor sh
 # Collaborative filtering (CF) by neighbours needs no factors, only a similarity. Should Ann see a movie she does not
 # know?
 #
-# - **User-based**: look at the users who rated it, and trust those who rate *like Ann*.
-# - **Item-based**: look at the movies that Ann rated, and trust her ratings of movies *like this one*.
+# - **[User-based](../docs/glossary.md#user-cf)**: look at the users who rated it, and trust those who rate *like Ann*.
+# - **[Item-based](../docs/glossary.md#item-cf)**: look at the movies that Ann rated, and trust her ratings of movies
+#   *like this one*.
 #
 # $$\hat r_{ui} = \frac{\sum_{v} \mathrm{sim}(u, v)\, r_{vi}}{\sum_{v} \mathrm{sim}(u, v)}
 # \qquad \text{or} \qquad
@@ -199,7 +202,8 @@ def predict_all(split):
 
 
 # %% [markdown]
-# Two numbers sum up a model's errors, both in stars. The squares make RMSE the stricter with large errors.
+# Two numbers sum up a model's errors, both in stars. The squares make [RMSE](../docs/glossary.md#rmse-and-mae) the
+# stricter with large errors.
 
 
 # %%
@@ -212,11 +216,12 @@ def measure(split, predictions):
 
 # %% [markdown]
 # Two models never have the same RMSE, so which difference counts? Another sample of users would give another
-# difference. The **bootstrap** shows how much: draw as many users as there are, with replacement, thousands of times,
+# difference. The **[bootstrap](../docs/glossary.md#paired-bootstrap)** shows how much: draw as many users as there are,
+# with replacement, thousands of times,
 # and see between which bounds the difference lies. Users are drawn and not ratings, because the ratings of one user
 # are alike. Both models are measured on the same draws, so the comparison is **paired**. A model is called better or
 # worse only if its interval is clear of zero. The intervals are wide enough that a whole table, and not only each row,
-# holds a false verdict in at most one case of twenty (Holm, 1979).
+# holds a false verdict in at most one case of twenty ([Holm](../docs/glossary.md#holm-correction), 1979).
 
 
 # %%
@@ -250,7 +255,8 @@ results_table(against_mean.reset_index())
 # ## On a planted world, close the gap to the floor
 #
 # In this world we know each rating's expected value, so we know the error that even a perfect model would keep: the
-# **noise floor**. How far a model gets from the mean down to the floor, in squared error, is the share of the signal
+# **[noise floor](../docs/glossary.md#noise-floor)**. How far a model gets from the mean down to the floor, in squared
+# error, is the share of the signal
 # that it found.
 
 # %%
@@ -366,7 +372,8 @@ assert spread["SVD"] < 0.8 * spread["stars"], "predictions should vary less than
 # - **Neighbours** need a similarity for every pair of movies. **User-based** ones need one for every pair of users,
 #   usually the larger table of the two.
 # - **A new user or a new movie** gets its bias at best: these models know ids, not features.
-# - **SVD++** (Koren, 2008) is left out, as too slow for a lesson; `make bench` measures it. Each of its steps updates
+# - **[SVD++](../docs/glossary.md#svd-and-histories)** (Koren, 2008) is left out, as too slow for a lesson; `make bench`
+#   measures it. Each of its steps updates
 #   a factor for every movie in the user's history, where a step of SVD updates one:
 
 # %%

@@ -63,7 +63,8 @@ from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# These are the knobs. The lists are the candidates that a validation part chooses from.
+# These are the knobs. The lists are the candidates that a [validation part](../docs/glossary.md#validation) chooses
+# from.
 
 # %% tags=["parameters"]
 SEED = 1
@@ -97,7 +98,8 @@ ratings.head(3)
 # \mathrm{NDCG@}k = \frac{\sum_{\text{hits}} 1 / \log_2(1 + \text{rank})}{\sum_{r=1}^{\min(k,\,\text{test movies})}
 # 1 / \log_2(1 + r)}$$
 #
-# NDCG, the normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002), asks for hits near the top, and 1 is
+# [NDCG](../docs/glossary.md#ndcg), the normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002), asks for
+# hits near the top, and 1 is
 # the best any model could do for that user. Both are computed **user by user** and then averaged. A case with four
 # movies: the user has seen the first and will watch the second and the fourth.
 
@@ -127,7 +129,8 @@ ceiling = (np.minimum(to_find, 10) / to_find).mean()
 print(f"the highest possible Recall@10 is {ceiling:.2f}")
 
 # %% [markdown]
-# The first row of every ranking table is the same list for everybody: the **most popular** movies.
+# The first row of every ranking table is the same list for everybody: the **[most
+# popular](../docs/glossary.md#most-popular)** movies.
 
 # %%
 scores, train_seconds = {}, {}
@@ -168,7 +171,8 @@ scores["SVD"] = svd_bias + svd_users @ svd_items.T  # (n_users, n_items)
 # ## Item-based neighbours on what users watch
 #
 # The next four models forget the stars. That somebody *chose* a movie says more about what they will choose next.
-# Item-based collaborative filtering (CF) becomes: two movies are similar if the same users watched both, and a movie's
+# [Item-based collaborative filtering](../docs/glossary.md#item-cf) (CF) becomes: two movies are similar if the same
+# users watched both, and a movie's
 # score is the sum of its similarities to what the user has watched (Sarwar et al., 2001). With columns scaled to
 # length 1, that is two matrix products, and the order of multiplying keeps us from ever holding movies by movies.
 
@@ -181,7 +185,8 @@ train_seconds["item CF, watched"] = time.perf_counter() - start
 # %% [markdown]
 # ## iALS: factorise what was watched and what was not
 #
-# SVD looks only at ratings that exist. Implicit ALS (Hu, Koren and Volinsky, 2008) fits the whole table: 1 for a
+# SVD looks only at ratings that exist. [Implicit ALS](../docs/glossary.md#ials) (Hu, Koren and Volinsky, 2008) fits the
+# whole table: 1 for a
 # watched movie with weight $\alpha$, 0 for every other movie with weight 1,
 #
 # $$\min_{p, q} \sum_{u, i} c_{ui}\,(x_{ui} - p_u \cdot q_i)^2 + \lambda \Big(\sum_u \|p_u\|^2 + \sum_i \|q_i\|^2\Big),
@@ -218,7 +223,8 @@ print(f"{factors} factors, λ = {penalty}")
 # %% [markdown]
 # ## BPR: put the watched movie first
 #
-# iALS says what each cell of the table should be. Bayesian personalised ranking (Rendle et al., 2009) asks for the
+# iALS says what each cell of the table should be. [Bayesian personalised ranking](../docs/glossary.md#bpr) (Rendle et
+# al., 2009) asks for the
 # order alone. Take a user, a movie $i$ that they watched and a movie $j$ that they did not, and push $i$ above $j$:
 #
 # $$\max_{p, q, b} \sum_{u, i, j} \log \sigma\big(p_u \cdot q_i + b_i - p_u \cdot q_j - b_j\big)
@@ -251,7 +257,8 @@ print(f"{factors} factors, {passes} passes")
 # %% [markdown]
 # ## EASE: one matrix of weights, in closed form
 #
-# EASE (Steck, 2019) asks for item-to-item weights $B$ that rebuild every user's history $x_u$ from itself, $x_u B
+# [EASE](../docs/glossary.md#ease) (Steck, 2019) asks for item-to-item weights $B$ that rebuild every user's history
+# $x_u$ from itself, $x_u B
 # \approx x_u$. A movie must not explain itself, so the diagonal of $B$ is zero:
 #
 # $$\min_B \|X - XB\|^2 + \lambda\|B\|^2,\quad B_{jj} = 0
@@ -313,7 +320,8 @@ print(f"λ = {penalty}")
 # ## Everything in one table
 #
 # Each ranking gets its metrics at 10 and at 100, the share of the catalogue that is recommended to somebody
-# (**coverage**), and how often a recommended movie was rated in training (**popularity**).
+# (**[coverage](../docs/glossary.md#coverage)**), and how often a recommended movie was rated in training
+# (**popularity**).
 
 # %%
 ranking = {name: metrics.evaluate_ranking(matrix, task) for name, matrix in scores.items()}
@@ -370,7 +378,8 @@ plt.show()
 
 # %% [markdown]
 # iALS and EASE overlap, but overlapping bars are not a test: both models met the same users. So compare them
-# **paired**: take the difference user by user, draw the users again and again, with replacement, and see between which
+# **[paired](../docs/glossary.md#paired-bootstrap)**: take the difference user by user, draw the users again and again,
+# with replacement, and see between which
 # bounds the mean difference lies. A model is called better or worse only if its interval is clear of zero, and the
 # intervals are wide enough for all the comparisons of a table together (Holm, 1979). First against the most popular
 # list:

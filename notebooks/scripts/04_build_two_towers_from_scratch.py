@@ -63,7 +63,8 @@ from recsys_utils.metrics import RankingTask, evaluate_ranking, rmse, top_k
 from recsys_utils.splits import split_random
 
 # %% [markdown]
-# These are the knobs. `PENALTIES` are candidates; a validation part chooses among them.
+# These are the knobs. `PENALTIES` are candidates; a [validation](../docs/glossary.md#validation) part chooses among
+# them.
 
 # %% tags=["parameters"]
 SEED = 1
@@ -91,7 +92,8 @@ print(planted.users.head(3), planted.items.head(3), sep="\n\n")
 
 # %% [markdown]
 # A user has an id, two categories and three numbers, an item an id, three categories and two numbers. Each category
-# gets an embedding, wider for ids than for features. Together with the numbers that makes 19 numbers on either side.
+# gets an [embedding](../docs/glossary.md#embedding), wider for ids than for features. Together with the numbers that
+# makes 19 numbers on either side.
 
 # %% tags=["nbval-check-output"]
 EMBEDDINGS = {
@@ -128,11 +130,13 @@ def encode(world, pairs):
 # ## The idea: two vectors and a dot product
 #
 # The **user tower** turns what we know of a user into a vector $p_u$, the **item tower** turns what we know of an item
-# into a vector $q_i$ of the same length. A prediction is the mean, two biases, and the dot product:
+# into a vector $q_i$ of the same length. A prediction is the mean, two biases, and the [dot
+# product](../docs/glossary.md#dot-product):
 #
 # $$\hat r_{ui} = \mu + b_u + b_i + p_u \cdot q_i$$
 #
-# It is the matrix factorisation of Lesson 02, but for where the vectors come from: a tower *computes* them, even for an
+# It is the [matrix factorisation](../docs/glossary.md#matrix-factorisation) of Lesson 02, but for where the vectors
+# come from: a tower *computes* them, even for an
 # item that nobody has rated. Why a product, and not a sum? Take a young and an old user, a cheap and a dear item, and
 # one number for each.
 
@@ -230,7 +234,8 @@ def gradients(p, x, stars):
 # %% [markdown]
 # Training takes shuffled mini-batches and updates with Adam: each parameter moves by its average slope, divided by the
 # usual size of its slopes. Both averages start at zero, which the roots and powers in `rate` make up for. Steps shrink
-# to nothing towards the end. A **penalty** on the square of a parameter pulls it towards zero.
+# to nothing towards the end. A **[penalty](../docs/glossary.md#regularisation)** on the square of a parameter pulls it
+# towards zero.
 
 
 # %%
@@ -266,7 +271,8 @@ assert len(lines) <= 45, "the model should stay about forty lines long"
 # ## Prove the gradients
 #
 # A wrong gradient rarely crashes. It trains, a bit worse than it should, and nobody notices. So measure every slope:
-# move one number a little up and a little down, and see how the loss changes. This **central difference** has an error
+# move one number a little up and a little down, and see how the loss changes. This **[central
+# difference](../docs/glossary.md#gradient-check)** has an error
 # that shrinks with the square of the step; in float64 it can be tiny.
 
 
@@ -310,7 +316,7 @@ print(f"{n_slopes:,} slopes of {len(errors)} parameters, all errors below 1e-6")
 #
 # One function goes from pairs to trained parameters. It penalises what belongs to a single id, because few ratings
 # speak for it. Given a part to watch, it notes the error there and on some of the fitted pairs after every epoch, and
-# keeps the best epoch's parameters: that is **early stopping**.
+# keeps the best epoch's parameters: that is **[early stopping](../docs/glossary.md#early-stopping)**.
 
 
 # %%
@@ -415,7 +421,8 @@ assert fitted[-1] < of_mean < held_out[-1], "on noise only the fitted error shou
 # %% [markdown]
 # ## Evaluate: the planted world
 #
-# Two questions, one table. RMSE asks how far off the stars are. **NDCG@10** asks about order, *user by user*: rank the
+# Two questions, one table. RMSE asks how far off the stars are. **[NDCG@10](../docs/glossary.md#ndcg)** asks about
+# order, *user by user*: rank the
 # pairs that were held out for a user by predicted stars; those rated 4 or more are relevant. It needs users with at
 # least ten held-out pairs, some relevant and some not.
 

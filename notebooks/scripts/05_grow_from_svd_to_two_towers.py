@@ -74,7 +74,8 @@ SHOPPER = 34  # the user we recommend for
 # %% [markdown]
 # ## Data: a table that is known in full
 #
-# A **singular value decomposition** (SVD) needs every cell of a table. So start with a planted world from
+# A **[singular value decomposition](../docs/glossary.md#svd)** (SVD) needs every cell of a table. So start with a
+# planted world from
 # [Lesson 01](01_generate_synthetic_data.ipynb), small enough that everybody can rate everything, and subtract the mean.
 
 # %% tags=["nbval-check-output"]
@@ -94,7 +95,7 @@ stars.iloc[:3, :6]
 #
 # Now take two towers, each one linear layer of $K$ outputs without a bias, over a one-hot id. A one-hot row picks one
 # row of the layer's weights. So the user tower *is* a matrix $P$ with a row a user, the item tower a matrix $Q$, and all
-# their dot products are $P Q^\top$: a product of just those shapes.
+# their [dot products](../docs/glossary.md#dot-product) are $P Q^\top$: a product of just those shapes.
 
 # %% tags=["nbval-check-output"]
 one_hot = np.array([[0.0, 1.0, 0.0]])  # the second of three users
@@ -214,8 +215,9 @@ plt.show()
 # %% [markdown]
 # ## From here to two towers
 #
-# SVD stops at the first empty cell. The towers do not: their loss sums over the pairs there are, as in the matrix
-# factorisation of Koren et al. (2009). And a layer over a one-hot id takes any other input as well. So two steps lead
+# SVD stops at the first empty cell. The towers do not: their loss sums over the pairs there are, as in the [matrix
+# factorisation](../docs/glossary.md#matrix-factorisation) of Koren et al. (2009). And a layer over a one-hot id takes
+# any other input as well. So two steps lead
 # from matrix factorisation to two towers:
 #
 # | rung | a tower's vector |
@@ -327,7 +329,8 @@ def train_rung(rung, penalty, ratings, watch=None):
 # %% [markdown]
 # ## Train the ladder
 #
-# How strongly to penalise the vectors of ids is chosen for each rung, on the validation part.
+# How strongly to [penalise](../docs/glossary.md#regularisation) the vectors of ids is chosen for each rung, on the
+# [validation part](../docs/glossary.md#validation).
 
 # %%
 RUNGS = ["linear, ids", "linear, ids and features", "nonlinear, ids and features"]
@@ -512,7 +515,7 @@ results_table(pd.DataFrame(rows, columns=columns), digits=2)
 # - **One layer may do.** Linear towers with features found most of the signal here. Measure what the hidden layer adds
 #   before you pay for it.
 # - **The dot product is a bottleneck, on purpose.** However deep the towers, the table of all scores has at most DIM + 2
-#   directions. That is what makes an index possible, and a ridge needs a few of them.
+#   directions. That is what makes an [index](../docs/glossary.md#index) possible, and a ridge needs a few of them.
 #
 # ## Exercises
 #

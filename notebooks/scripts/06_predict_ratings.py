@@ -97,7 +97,8 @@ for name, split in two_splits.items():
 #
 # One network, the user tower, reads what we know of a user and returns a vector $q$. Another, the item tower, reads
 # what we know of a movie and returns a vector $c$. Both vectors are scaled to length 1, so that their dot product is
-# the cosine of the angle between them. It lies between −1 and 1, and so do the ratings once they are rescaled:
+# the [cosine](../docs/glossary.md#cosine-similarity) of the angle between them. It lies between −1 and 1, and so do the
+# ratings once they are rescaled:
 #
 # $$\hat y_{ui} = \frac{q_u}{\lVert q_u \rVert} \cdot \frac{c_i}{\lVert c_i \rVert}, \qquad \hat r_{ui} = 2.75 + 2.25\,\hat y_{ui}$$
 #
@@ -115,7 +116,7 @@ assert np.isclose(stars[0, 0], 2.75 + 2.25 * 0.8), "the middle of the scale, and
 #
 # The content of a user is what they rated: how often, the average, the average in each genre. But each training row
 # asks for one of those very ratings. If it is part of the average, the feature contains the target. So each training
-# row **leaves its own rating out**. Ann gave 5 stars to a comedy and 1 to a drama:
+# row **[leaves its own rating out](../docs/glossary.md#leave-one-out)**. Ann gave 5 stars to a comedy and 1 to a drama:
 
 # %% tags=["nbval-check-output"]
 two_movies = pd.DataFrame({ITEM_ID: [1, 2], GENRES: ["Comedy", "Drama"], YEAR: [1999, 2001]})
@@ -140,8 +141,10 @@ of_users.iloc[:3, :8].round(2)
 # %% [markdown]
 # ## What there is to beat
 #
-# Three models of lesson 02, at their library's default settings: the mean; the mean with a bias for each user and each
-# movie; and item CF, which predicts from the same user's ratings of similar movies, as deviations from those biases.
+# Three models of lesson 02, at their library's default settings: the mean; the mean with a
+# [bias](../docs/glossary.md#bias) for each user and each
+# movie; and [item CF](../docs/glossary.md#item-cf), which predicts from the same user's ratings of similar movies, as
+# deviations from those biases.
 
 # %%
 from surprise import BaselineOnly, KNNBaseline
@@ -196,7 +199,8 @@ def make_model():
 
 
 # %% [markdown]
-# The features of each row, without the ids. `statistics="leaky"` is there so that we can measure the leak: it takes the
+# The features of each row, without the ids. `statistics="leaky"` is there so that we can measure the
+# [leak](../docs/glossary.md#leakage): it takes the
 # averages from all ratings, as if before the split, and leaves nothing out.
 
 
@@ -312,8 +316,10 @@ assert np.allclose(np.linalg.norm(np.vstack([q, c]), axis=1), 1), "all four vect
 #
 # ## Evaluate against the baselines
 #
-# Same splits, same metrics, the mean first. RMSE is the root of the mean squared error and MAE the mean absolute error,
-# both in stars. Each row is compared with the recipe: the difference of the RMSE, its 95 % interval over users, which is
+# Same splits, same metrics, the mean first. [RMSE](../docs/glossary.md#rmse-and-mae) is the root of the mean squared
+# error and MAE the mean absolute error,
+# both in stars. Each row is compared with the recipe: the difference of the RMSE, its 95 % [interval over
+# users](../docs/glossary.md#confidence-interval), which is
 # corrected for the number of comparisons, and a verdict on that row.
 
 # %%

@@ -101,9 +101,11 @@ for name, split in two_splits.items():
 # %% [markdown]
 # ## The idea: towers for what the biases leave
 #
-# Some users are generous and some movies are good: much of a rating is the mean $\mu$ and two biases, $b_u$ of the user
+# Some users are generous and some movies are good: much of a rating is the mean $\mu$ and [two
+# biases](../docs/glossary.md#bias), $b_u$ of the user
 # and $b_i$ of the movie (Koren et al., 2009). The towers learn what is left. The user tower turns what we know of a
-# user into a vector $q_u$, the item tower what we know of a movie into a vector $c_i$, and they meet in a dot product:
+# user into a vector $q_u$, the item tower what we know of a movie into a vector $c_i$, and they meet in a [dot
+# product](../docs/glossary.md#dot-product):
 #
 # $$\hat r_{ui} = \mu + b_u + b_i + q_u \cdot c_i$$
 #
@@ -119,8 +121,10 @@ assert np.isclose((q @ c.T)[0, 0], 0.8), "the match of the first user with the f
 # %% [markdown]
 # ## What there is to beat
 #
-# Four models of lesson 02, at their library's default settings: the mean; the mean with the two biases; SVD, which adds
-# a learnt vector for each user and each movie; and item CF, which predicts from the same user's ratings of similar
+# Four models of lesson 02, at their library's default settings: the mean; the mean with the two biases;
+# [SVD](../docs/glossary.md#svd), which adds
+# a learnt vector for each user and each movie; and [item CF](../docs/glossary.md#item-cf), which predicts from the same
+# user's ratings of similar
 # movies, as deviations from the biases.
 
 # %%
@@ -143,7 +147,8 @@ predictions = {name: predict_baselines(*split) for name, split in two_splits.ite
 # ## Shrunk biases
 #
 # A bias is a mean deviation, pulled towards 0 as if `SHRINK` more ratings of 0 had been seen: a movie with one rating of
-# five stars is not yet a masterpiece. Each row leaves its own rating out, as in lesson 06, so that the feature does not
+# five stars is not yet a masterpiece. Each row [leaves its own rating out](../docs/glossary.md#leave-one-out), as in
+# lesson 06, so that the feature does not
 # contain the target.
 
 
@@ -213,8 +218,10 @@ def describe_users(rows, train):
 # ## Two towers
 #
 # Each tower adds two vectors: one from the features through two hidden layers, one from the id. The id's vector is
-# often dropped in training, a movie's more often than not, so that a tower learns to do without: a user or a movie
-# without ratings has no other way (Volkovs et al., 2017). It also pays a small penalty for its length.
+# often [dropped](../docs/glossary.md#dropout) in training, a movie's more often than not, so that a tower learns to do
+# without: a user or a movie
+# without ratings has no other way (Volkovs et al., 2017). It also pays a small
+# [penalty](../docs/glossary.md#regularisation) for its length.
 
 
 # %%
@@ -478,7 +485,8 @@ assert np.allclose(before, after, atol=1e-4), "a loaded model should predict the
 # ## A good rating model is not a good recommender
 #
 # Now a ranking: order the whole catalogue for each user by predicted stars, without the movies they have rated, and look
-# for the movies of the test. The list of the most popular movies does not know the user at all.
+# for the movies of the test. The list of the [most popular movies](../docs/glossary.md#most-popular) does not know the
+# user at all.
 # [Lesson 03](03_rank_with_classic_baselines.ipynb) explains the metrics, which are between 0 and 1 and better when
 # higher; the NDCG has a 95 % interval over users.
 

@@ -100,11 +100,13 @@ assert (bought.sum(axis=1) > 1).mean() > 0.5, "for most users several answers sh
 # %% [markdown]
 # ## The idea: five questions, or one question with five answers
 #
-# A model gives each product a number, the **logit** $z_j$. There are two ways to make chances of them:
+# A model gives each product a number, the **[logit](../docs/glossary.md#logit)** $z_j$. There are two ways to make
+# chances of them:
 #
 # $$\text{sigmoid: } p_j = \frac{1}{1 + e^{-z_j}} \qquad \text{softmax: } p_j = \frac{e^{z_j}}{\sum_k e^{z_k}}$$
 #
-# A **sigmoid** looks at one product alone, so the chances can add up to anything. A **softmax** (Bridle, 1990) shares 1
+# A **[sigmoid](../docs/glossary.md#sigmoid)** looks at one product alone, so the chances can add up to anything. A
+# **[softmax](../docs/glossary.md#softmax)** (Bridle, 1990) shares 1
 # out among all of them: it answers "which one?". Take two products, both right, with equal and growing logits.
 
 # %% tags=["nbval-check-output"]
@@ -116,13 +118,15 @@ assert sigmoid.min() > 0.95, "with sigmoids both can be near certain"
 assert np.allclose(softmax, 0.5), "with a softmax two equal products can never have more than a half each"
 
 # %% [markdown]
-# The loss follows. **Binary cross-entropy** asks five questions, each on its own, and averages: for a product that is
+# The loss follows. **[Binary cross-entropy](../docs/glossary.md#binary-cross-entropy)** asks five questions, each on
+# its own, and averages: for a product that is
 # right ($y_j = 1$) it takes $-\log p_j$, for another $-\log(1 - p_j)$. The slope with respect to the logit is the
 # error, $p_j - y_j$ (over five, for the average).
 #
 # ## The model: a user tower and a product tower
 #
-# A **tower** is a network that turns one side of a pair into a vector; a pair's score is the dot product of its two
+# A **tower** is a network that turns one side of a pair into a vector; a pair's score is the [dot
+# product](../docs/glossary.md#dot-product) of its two
 # vectors. Our **user tower** has a hidden layer and four outputs. The **product tower** is linear over a one-hot id:
 # such a layer looks up a row of its weights, so it is a vector a product (Lesson 05). Scoring a user against all five
 # is one matrix product, which is what a `Dense` layer does: its weights are the product vectors, its biases say what
@@ -151,7 +155,8 @@ print(f"loss a product: fitted {shop_history['loss'][-1]:.2f}, validation {shop_
 # ## Evaluate: label by label, user by user
 #
 # First question, label by label: how often does a buyer get a higher score than somebody who did not buy? That is the
-# **AUC** (Hanley and McNeil, 1982); a coin gets 0.5. The first row is the **prior**, which tells everybody what sells best. The oracle knows each
+# **[AUC](../docs/glossary.md#auc)** (Hanley and McNeil, 1982); a coin gets 0.5. The first row is the **prior**, which
+# tells everybody what sells best. The oracle knows each
 # chance and not the outcome.
 
 # %%
@@ -162,7 +167,8 @@ columns = ["AUC", *PRODUCTS]
 results_table(pd.DataFrame([(name, *row) for name, row in auc.items()], columns=columns))
 
 # %% [markdown]
-# Second question, user by user: of the k products that we offer, which share do they buy? That is **precision@k**, with
+# Second question, user by user: of the k products that we offer, which share do they buy? That is
+# **[precision@k](../docs/glossary.md#precision)**, with
 # its interval over users. The loss is the binary cross-entropy a product.
 
 # %%

@@ -80,7 +80,8 @@ USER = 523
 # %% [markdown]
 # ## The data: seven tables of a video platform
 #
-# KuaiRec (Gao et al., 2022) is a log of the app Kuaishou. Its **watch ratio** is the time a user watched divided by
+# KuaiRec (Gao et al., 2022) is a log of the app Kuaishou. Its **[watch ratio](../docs/glossary.md#watch-ratio)** is the
+# time a user watched divided by
 # the length of the video: 0.1 is a skip, 1 a whole video, 3 a video seen three times. By default we load data that is
 # *made* with the same tables and columns. That spares a download of 432 MB, and since its signal was planted, we know
 # the best score that any model could reach.
@@ -136,7 +137,7 @@ assert PATH or (quantiles[0.5] < 0.9 and quantiles[0.99] > 4), "the tail should 
 # $$\mathbb{E}[1 + r] = e^{f(x)}\, \mathbb{E}[e^{\varepsilon}]$$
 #
 # and the second factor is one number, the mean of $e^{\varepsilon}$ over the training views. Leave it out and you predict
-# something near the median (Duan, 1983, calls the factor *smearing*). On four views:
+# something near the median (Duan, 1983, calls the factor *[smearing](../docs/glossary.md#smearing)*). On four views:
 
 
 # %% tags=["nbval-check-output"]
@@ -152,8 +153,9 @@ print(f"mean {four.mean():.3f}, without smearing {np.expm1(logs.mean()):.3f}")
 assert np.isclose(to_ratio(logs.mean(), logs, logs.mean()), four.mean()), "smearing should bring the mean back"
 
 # %% [markdown]
-# Now the heads. Both models turn a user into a vector $q$ and a video into a vector $c$. The **retriever** multiplies
-# them, the **ranker** concatenates them and lets a small network decide:
+# Now the heads. Both models turn a user into a vector $q$ and a video into a vector $c$. The
+# **[retriever](../docs/glossary.md#retriever)** multiplies
+# them, the **[ranker](../docs/glossary.md#ranker)** concatenates them and lets a small network decide:
 #
 # $$s_{\text{retriever}} = q \cdot c \qquad
 # s_{\text{ranker}} = w_3 \cdot \mathrm{relu}(W_2\, \mathrm{relu}(W_1 [q; c]))$$
@@ -209,7 +211,7 @@ test[[USER_ID, "user_row", VIDEO_ID, "video_row", WATCH_RATIO]].head(3)
 
 # %% [markdown]
 # The test is a block: some users by some videos. Our choices need a part that is cut the same way, so a block of the big
-# matrix becomes the **validation part**. The test waits for the end.
+# matrix becomes the **[validation part](../docs/glossary.md#validation)**. The test waits for the end.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(SEED)
@@ -278,7 +280,7 @@ results_table(best_of_target.reset_index())
 #
 # A text such as `(10,50]` has no order that a network could read off its spelling, and an encrypted code such as
 # `onehot_feat1=3` is no quantity. Each becomes a **word**, column and value together, so that one look-up table and one
-# embedding serve all columns. A missing value is a word as well.
+# [embedding](../docs/glossary.md#embedding) serve all columns. A missing value is a word as well.
 
 
 # %% tags=["nbval-check-output"]
@@ -350,7 +352,8 @@ print([tuple(array.shape) for array in of_users], [tuple(array.shape) for array 
 # %% [markdown]
 # ## Two towers, two heads
 #
-# A tower embeds the id and the words, puts all numbers side by side, and maps them to a vector. Dropout on the id makes
+# A tower embeds the id and the words, puts all numbers side by side, and maps them to a vector.
+# [Dropout](../docs/glossary.md#dropout) on the id makes
 # the tower lean on features too.
 
 
@@ -578,7 +581,8 @@ assert seconds[RANKER] > 10 * seconds[RETRIEVER], "one matrix product should be 
 print(f"the retriever scores {CATALOGUE:,} videos more than 10 times as fast as the plain ranker")
 
 # %% [markdown]
-# And the retriever need not even score everything. Products of vectors can be **indexed**: a structure built beforehand
+# And the retriever need not even score everything. Products of vectors can be **[indexed](../docs/glossary.md#index)**:
+# a structure built beforehand
 # finds the largest without looking at all (a later lesson builds one). The ranker has no such products: every video has
 # to go through its network, once for every user.
 #

@@ -170,7 +170,8 @@ for name, frame in {"attacked posts": attacked, "posts": posts, "users": users}.
 # ## Cut by time
 #
 # A model in production knows the past and is asked about the future. So we cut at a moment, with the queries'
-# parameters: 38 days to train and 10 to validate while we choose; then 48 to train and 12 to test, once. What a user
+# parameters: 38 days to train and 10 to [validate](../docs/glossary.md#validation) while we choose; then 48 to train
+# and 12 to test, once. What a user
 # has *seen*, liked or not, is not recommended again. Posts that are made after the cut are in the catalogue too.
 
 
@@ -225,7 +226,8 @@ for name, task in tasks.items():
 # ## Without negatives there is nothing to learn
 #
 # A tower turns a user into a vector $u$, the other a post into $p$; the model says that the user likes the post with
-# probability $\sigma(u \cdot p)$, and binary cross-entropy compares that with the label $y$:
+# probability $\sigma(u \cdot p)$, and [binary cross-entropy](../docs/glossary.md#binary-cross-entropy) compares that
+# with the label $y$:
 #
 # $$\mathcal{L} = -\frac{1}{n} \sum \big[\, y \log \sigma(u \cdot p) + (1 - y) \log (1 - \sigma(u \cdot p)) \,\big]$$
 #
@@ -251,8 +253,10 @@ assert cross_entropy(yes_to_all, liked) > 10 * cross_entropy(knows, liked), "the
 # %% [markdown]
 # ## A number for everything, and one for the unknown
 #
-# Towers look up embeddings by number. Numbers count from 1 in the order of a vocabulary, taken from what is known
-# at the cut; **slot 0** is for whatever the vocabulary lacks: a new user, a new post, a country that is NULL.
+# Towers look up [embeddings](../docs/glossary.md#embedding) by number. Numbers count from 1 in the order of a
+# vocabulary, taken from what is known
+# at the cut; **[slot 0](../docs/glossary.md#unknown-id)** is for whatever the vocabulary lacks: a new user, a new post,
+# a country that is NULL.
 
 
 # %% tags=["nbval-check-output"]
@@ -507,7 +511,8 @@ def make_batch(rng, pairs, sides, likes, passed, per_like, weights, id_dropout):
 # %% [markdown]
 # ## How good is a ranking?
 #
-# NDCG@10 and Recall@10 are those of [Lesson 03](03_rank_with_classic_baselines.ipynb). AUC asks another question: of two
+# NDCG@10 and Recall@10 are those of [Lesson 03](03_rank_with_classic_baselines.ipynb). [AUC](../docs/glossary.md#auc)
+# asks another question: of two
 # later **views**, one with a like and one without, how often does the one with the like have the higher score?
 
 
@@ -554,7 +559,8 @@ validation_rows = [as_row(model, "validation", scores) for model, scores in base
 # %% [markdown]
 # ## Train
 #
-# A batch holds about 256 likes and their negatives, so every recipe takes the same number of steps. The step size falls
+# A batch holds about 256 likes and their [negatives](../docs/glossary.md#negative), so every recipe takes the same
+# number of steps. The step size falls
 # to zero along half a cosine.
 
 

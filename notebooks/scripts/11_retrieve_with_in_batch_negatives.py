@@ -108,7 +108,8 @@ items.head(3)
 # %% [markdown]
 # ## The batch is the negative set
 #
-# The **query tower** turns a person into a vector $q_i$, the **candidate tower** turns a film into a vector $c_j$, and
+# The **[query tower](../docs/glossary.md#query-tower)** turns a person into a vector $q_i$, the **[candidate
+# tower](../docs/glossary.md#candidate-tower)** turns a film into a vector $c_j$, and
 # their dot product is the score $s_{ij} = q_i \cdot c_j$. Take a batch of pairs, each a person and the film they chose.
 # Score everybody against every film in the batch: the choices lie on the diagonal, and what lies off it was chosen by
 # somebody else. Those are the negatives. Each row is a multiple-choice question, so the loss is a softmax
@@ -141,7 +142,8 @@ assert np.isclose(by_hand, by_tfrs, atol=1e-5), "the loss worked by hand should 
 # rate would shrink as the batch grows. We use Adagrad, which divides by the size of past gradients.
 #
 # One trap is left. If Ann and Ben had chosen the *same* film, each would have it as the right answer and as a negative:
-# an **accidental hit**. `remove_accidental_hits` takes it out of the row. Here it was the only negative, so nothing is
+# an **[accidental hit](../docs/glossary.md#accidental-hit)**. `remove_accidental_hits` takes it out of the row. Here it
+# was the only negative, so nothing is
 # left to get wrong.
 
 # %% tags=["nbval-check-output"]
@@ -295,7 +297,7 @@ popular = metrics.evaluate_ranking(np.tile(validation_task.popularity, (len(user
 print(f"most popular, validation: NDCG@10 {popular.ndcg.mean():.3f}")
 
 # %% [markdown]
-# And now the plain in-batch softmax.
+# And now the plain [in-batch softmax](../docs/glossary.md#in-batch-softmax).
 
 # %%
 _, plain_curve = train_model(InBatchSoftmax, validation_split.train, EPOCHS, validation_task)
@@ -320,7 +322,8 @@ assert plain_curve["ndcg"].max() < popular.ndcg.mean(), "plain should lose to mo
 #
 # where $q_j$ is film $j$'s share of the training pairs: the probability that one draw from them is film $j$. The repair
 # is to subtract $\log q_j$ from the score **in training only**. Then it is $s_{ij} - \log q_j$ that learns the ratio,
-# and $s_{ij}$ learns $\log p(j \mid i)$, the thing we rank by. This is the **logQ correction** (Bengio and Senécal,
+# and $s_{ij}$ learns $\log p(j \mid i)$, the thing we rank by. This is the **[logQ
+# correction](../docs/glossary.md#logq-correction)** (Bengio and Senécal,
 # 2008; Yi et al., 2019).
 #
 # The sign is easy to get wrong, so work it on Ann and Ben. Say that the blockbuster has a share of 0.4 and the
@@ -407,7 +410,8 @@ plain_model, plain_seconds = train_at_best(InBatchSoftmax, plain_curve)
 logq_model, logq_seconds = train_at_best(InBatchSoftmaxLogQ, logq_curve)
 
 # %% [markdown]
-# Two more rows answer to the same table. One is iALS, a matrix factorisation for choices from
+# Two more rows answer to the same table. One is [iALS](../docs/glossary.md#ials), a matrix factorisation for choices
+# from
 # [Lesson 03](03_rank_with_classic_baselines.ipynb). The other tests our explanation: if the plain model has learnt
 # $\log p - \log q$, then adding $\log q$ back when we *rank* should repair it without any training.
 
@@ -501,7 +505,8 @@ results_table(pd.DataFrame(shown))
 # %% [markdown]
 # ## Save an index that answers with film ids
 #
-# The candidate tower has done its work once its vectors are computed: an **index** holds them beside the ids, and at
+# The candidate tower has done its work once its vectors are computed: an **[index](../docs/glossary.md#index)** holds
+# them beside the ids, and at
 # request time only the query tower runs. `BruteForce` compares a query with every film, which is exact.
 
 # %%

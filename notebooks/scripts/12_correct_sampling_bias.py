@@ -136,7 +136,8 @@ for name, world in [("made up", made_up), ("MovieLens", movielens)]:
 #    $\ell_{ij} = s_{ij} - \log q_j$.
 #
 # This is the argument of ranking noise-contrastive estimation (Ma and Collins, 2018). It says where the minimum of the
-# loss lies, for any batch size. It does not say that the gradient on the way there is the full softmax's: that holds for
+# loss lies, for any batch size. It does not say that the gradient on the way there is the [full
+# softmax](../docs/glossary.md#full-softmax)'s: that holds for
 # large batches only, as the next section measures.
 #
 # Check the sign on a batch of two. Ann and Ben each choose between a little-known film and a blockbuster, and this time
@@ -210,8 +211,10 @@ for batch in (8, 64, 512):
 results_table(errors.reset_index())
 
 # %% [markdown]
-# Without logQ the average gradient points elsewhere, and a larger batch does not turn it. With logQ the error falls with
-# the batch. Removing accidental hits helps the plain softmax a little. On top of logQ it is not needed: line 3 holds
+# Without [logQ](../docs/glossary.md#logq-correction) the average gradient points elsewhere, and a larger batch does not
+# turn it. With logQ the error falls with
+# the batch. Removing [accidental hits](../docs/glossary.md#accidental-hit) helps the plain softmax a little. On top of
+# logQ it is not needed: line 3 holds
 # with doubles in the batch, and taking them out leaves a small error that no batch size cures. It is small because it
 # grows with the largest shares, and these twenty films have huge ones.
 #
@@ -302,7 +305,8 @@ assert rarest > 1.5, "a film that is seldom seen should be slow to follow"
 #
 # ## One trainer for all variants
 #
-# A variant differs from the plain in-batch softmax in the fields it sets. `temperature` also scales both vectors to
+# A variant differs from the [plain in-batch softmax](../docs/glossary.md#in-batch-softmax) in the fields it sets.
+# `temperature` also scales both vectors to
 # length 1, since without that it only changes the units of the scores.
 
 
@@ -428,8 +432,9 @@ def trainer_for(world, variant):
 # The first four take the correction apart; the two without logQ have a learning rate of their own. From then on each
 # variant changes one thing in `logQ, hits removed`, except that vectors of length 1 come with a temperature. What had to
 # be chosen was chosen on MovieLens' validation part beforehand: the learning rates from a coarse grid (0.03 for the plain
-# softmax; all with logQ share 0.1, in the made-up world too), the temperature from 0.05, 0.1 and 0.2, the uniform
-# negatives from 256, 1,024 and 4,096, and the hard ones from 16, 64 and 256. Temperature and hard negatives are the
+# softmax; all with logQ share 0.1, in the made-up world too), the temperature from 0.05, 0.1 and 0.2, the [uniform
+# negatives](../docs/glossary.md#mixed-negatives) from 256, 1,024 and 4,096, and the hard ones from 16, 64 and 256.
+# [Temperature](../docs/glossary.md#temperature) and [hard negatives](../docs/glossary.md#hard-negative) are the
 # largest of their grids, so a better value may lie beyond. Everybody has three epochs.
 
 # %%

@@ -90,7 +90,8 @@ if changed:
 # ## Data: a log of choices in order
 #
 # As in [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), each rating is a choice, each user's last 20 % is the
-# test, and the last 20 % of what remains is the validation part, on which everything below was chosen.
+# test, and the last 20 % of what remains is the [validation part](../docs/glossary.md#validation), on which everything
+# below was chosen.
 
 # %%
 movies = load_movielens()
@@ -130,12 +131,14 @@ print(f"{len(test_split.train):,} events to train the chosen model on, {len(test
 validation_split.train.head(3)
 
 # %% [markdown]
-# An **example** is a row of the log whose film is the target. Its history is the `LENGTH` rows above it that belong to
+# An **example** is a row of the log whose film is the target. Its [history](../docs/glossary.md#watch-history) is the
+# `LENGTH` rows above it that belong to
 # the same person: strictly before the target, or the model would read the answer. We read a whole batch of histories at
 # once, as flat arrays with an entry for each film in a history: which example it belongs to, the film, its position
 # (0 is the latest), and how long before the latest it was chosen, in steps that double.
 #
-# **Position dropout** leaves out a random part of each history in training. The model cannot lean on any one film, and
+# **[Position dropout](../docs/glossary.md#dropout)** leaves out a random part of each history in training. The model
+# cannot lean on any one film, and
 # it sees the same choice from many sides.
 
 
@@ -281,7 +284,8 @@ class RecencyTower(BagTower):
 
 
 # %% [markdown]
-# The last is a **sequence encoder** with attention: the recency-weighted query looks back at the history, and films
+# The last is a **sequence encoder** with [attention](../docs/glossary.md#attention): the recency-weighted query looks
+# back at the history, and films
 # that go with it weigh more. What goes with what is the learnt matrix $A$: $w_r' = w_r \exp(q^\top A\, h_r / \sqrt d)$.
 
 
@@ -302,7 +306,8 @@ class AttentionTower(RecencyTower):
 # %% [markdown]
 # ## Choices of tomorrow are no negatives
 #
-# The loss is Lesson 11's: in-batch softmax with logQ. One thing is new. Lesson 11 took out accidental hits, other
+# The loss is Lesson 11's: [in-batch softmax](../docs/glossary.md#in-batch-softmax) with logQ. One thing is new. Lesson
+# 11 took out [accidental hits](../docs/glossary.md#accidental-hit), other
 # examples with the *same* film as target. But a batch is full of films that this person chose at another time. They are
 # not unwanted: those of the past need no answer, as we never recommend a seen film, and those of the future are right.
 # TFRS takes a `score_mask`, (batch, batch), with False where a score should not count. We put False wherever the row's
@@ -436,8 +441,10 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=
 # ## From ids to sequences, step by step
 #
 # Four towers with the same batches, steps and seed. Beside them stand baselines of
-# [Lesson 03](03_rank_with_classic_baselines.ipynb), and two that see the order of time as our tower does: an EASE that
-# scores a history whose older movies count less, and **item to next item**, which counts how often one movie follows
+# [Lesson 03](03_rank_with_classic_baselines.ipynb), and two that see the order of time as our tower does: an
+# [EASE](../docs/glossary.md#ease) that
+# scores a history whose older movies count less, and **[item to next item](../docs/glossary.md#item-to-next-item)**,
+# which counts how often one movie follows
 # another within 200 choices, nearer ones more. Their settings were chosen on the validation part by a search; a file of
 # the course holds what it found.
 
@@ -487,7 +494,8 @@ plain, directed = (ladder[name].ndcg.mean() for name in ("EASE", "item to next i
 assert changed or plain < curves["recency"]["ndcg"].iloc[-1] < directed, "the small tower should be between the lines"
 
 # %% [markdown]
-# Reading the history instead of an id is the largest step. The next steps are smaller. Here is each tower's NDCG@10
+# Reading the history instead of an id is the largest step. The next steps are smaller. Here is each tower's
+# [NDCG@10](../docs/glossary.md#ndcg)
 # minus that of the tower before it, user by user: a 95 % interval that holds zero may be luck.
 
 # %%

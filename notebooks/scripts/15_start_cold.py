@@ -88,7 +88,8 @@ if changed:
 # %% [markdown]
 # ## Data: users whom the model never sees
 #
-# A **cold start** is a question about a user or a movie without a past. To have such users we leave every fifth user
+# A **[cold start](../docs/glossary.md#cold-start)** is a question about a user or a movie without a past. To have such
+# users we leave every fifth user
 # out of training altogether. The others are the known users. As before, each user's last 20 % of ratings is the test.
 
 # %%
@@ -110,7 +111,8 @@ print(f"{n_movies:,} movies, {unrated.sum():,} of them without a rating by a kno
 known_train.head(3)
 
 # %% [markdown]
-# Ratings are sorted by user and time. So the history of an event is the rows above it that belong to the same user,
+# Ratings are sorted by user and time. So the [history](../docs/glossary.md#watch-history) of an event is the rows above
+# it that belong to the same user,
 # latest first. Where there are fewer than `LENGTH`, we fill up with a number that is no movie.
 
 # %%
@@ -142,7 +144,8 @@ assert (examples["history"] != examples["target"][:, None]).all(), "a history mu
 # %% [markdown]
 # ## The idea: nothing of the query belongs to the user
 #
-# The query tower of [Lesson 14](14_encode_watch_history.ipynb) adds up the vectors $h_r$ of the last movies, with
+# The [query tower](../docs/glossary.md#query-tower) of [Lesson 14](14_encode_watch_history.ipynb) adds up the vectors
+# $h_r$ of the last movies, with
 # weights that fade with the position $r$, and divides by the length of the weights:
 #
 # $$q = \frac{\sum_r w_r h_r}{\sqrt{\sum_r w_r^2}}, \qquad w_r = \frac{1}{\sqrt{1 + r}}.$$
@@ -207,7 +210,8 @@ class HistoryTower(tf.keras.layers.Layer):
 
 
 # %% [markdown]
-# The loss is Lesson 14's: in-batch softmax with the logQ correction, where other movies of the same user are no
+# The loss is Lesson 14's: [in-batch softmax](../docs/glossary.md#in-batch-softmax) with the [logQ
+# correction](../docs/glossary.md#logq-correction), where other movies of the same user are no
 # negatives, and a penalty on long vectors.
 
 
@@ -308,7 +312,8 @@ print(
 # user rated before the test is left out of the recommendations, which no system could do that knows only five movies.
 # Read the table as a comparison of models that are given the same five movies, not as what a sign-up page would reach.
 #
-# The rivals are the most popular movies and EASE, a linear model whose weights multiply any history. One EASE reads the
+# The rivals are the [most popular movies](../docs/glossary.md#most-popular) and [EASE](../docs/glossary.md#ease), a
+# linear model whose weights multiply any history. One EASE reads the
 # five movies as equals, the other weighs the latest most.
 
 # %%

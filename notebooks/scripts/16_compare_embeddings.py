@@ -97,7 +97,8 @@ results_table(items.assign(ratings=n_ratings).head(3))
 # Two come from item towers: [Lesson 07](07_beat_the_rating_baselines.ipynb) trained its tower to predict stars, [Lesson
 # 11](11_retrieve_with_in_batch_negatives.ipynb) to pick the movie a user chose. Both towers read the genres of a movie
 # and when it came out, the retrieval tower in periods of five years; keep that in mind too. The third is made here and
-# reads ratings alone: a truncated SVD of the matrix of movies and users, with 0 where there is no rating. A movie becomes
+# reads ratings alone: a [truncated SVD](../docs/glossary.md#svd) of the matrix of movies and users, with 0 where there
+# is no rating. A movie becomes
 # its row of $F\Sigma$ in $R \approx F\Sigma P^\top$. The comparison is not quite fair: the towers were trained on each
 # user's first 80 % of ratings, the SVD reads them all.
 
@@ -128,7 +129,8 @@ for tower in towers.values():
 # %% [markdown]
 # ## What near means
 #
-# The cosine of two vectors is their dot product after both are scaled to length 1. For such vectors
+# The [cosine](../docs/glossary.md#cosine-similarity) of two vectors is their dot product after both are scaled to
+# length 1. For such vectors
 #
 # $$\lVert a - b \rVert^2 = a \cdot a + b \cdot b - 2\, a \cdot b = 2 - 2 \cos(a, b),$$
 #
@@ -314,7 +316,8 @@ lists = {"chance": known[(np.arange(n_known)[:, None] + steps) % n_known]}  # (n
 lists |= {name: others for name, (others, _) in among_known.items()}
 
 # %% [markdown]
-# Both yardsticks in one table, with 95 % bootstrap intervals. Genres are resampled by movie. Movies of one series are not
+# Both yardsticks in one table, with 95 % [bootstrap intervals](../docs/glossary.md#confidence-interval). Genres are
+# resampled by movie. Movies of one series are not
 # independent, so the second yardstick is averaged within each series and resampled by series. The first row is chance.
 
 # %% tags=["nbval-check-output"]
@@ -477,7 +480,8 @@ print(f"nearest movies kept: map {kept_by_tsne:.0%}, projection {kept_by_pca:.0%
 # ## Hubs
 #
 # Every film has ten neighbours, so a film is in ten lists on average. On average only: in many dimensions some points
-# lie near to very many others (Radovanović et al., 2010). A "similar films" shelf would show those hubs again and
+# lie near to very many others (Radovanović et al., 2010). A "similar films" shelf would show those
+# [hubs](../docs/glossary.md#hubness) again and
 # again. The baseline here is vectors of random directions.
 
 # %%
@@ -573,7 +577,8 @@ print(f"those of user {person} share genres with a Jaccard index of {genres_at_z
 # them are everybody's neighbours. The repair is the one we used. Ask for a number of ratings before you show a
 # neighbour, or give the film features, as the towers do, and know that they are what you see.
 #
-# **Case 2: the same model, other cosines.** The prediction of a factorisation is a dot product of a person and a
+# **Case 2: the same model, other cosines.** The prediction of a
+# [factorisation](../docs/glossary.md#matrix-factorisation) is a dot product of a person and a
 # film. Stretch an axis of the films and shrink the same axis of the people, and every prediction stays (Steck et al.,
 # 2024). Two films with the cosine 0:
 
@@ -645,7 +650,8 @@ results_table(pd.DataFrame({"rank": range(1, 6)} | {name: titles[films] for name
 # - **Set a floor of ratings** below which a film neither gets nor joins a list. It is the cheapest improvement there
 #   is.
 # - **Check for hubs** before the shelf goes live; put a limit on the lists that a film may be in.
-# - **Exact search lasts a long way.** All pairs cost $n^2$: the table in memory is what breaks first.
+# - **[Exact search](../docs/glossary.md#exact-nearest-neighbour-search) lasts a long way.** All pairs cost $n^2$: the
+#   table in memory is what breaks first.
 
 # %% tags=["nbval-check-output"]
 n_large = 1_000_000
@@ -711,7 +717,8 @@ print("sixteen times the films take more than twice the time: a search, not an O
 assert all_seconds > 2 * part_seconds, f"{all_seconds / part_seconds:.1f} times as long"
 
 # %% [markdown]
-# An approximate index answers without comparing every movie, and pays for the speed with a little recall.
+# An [approximate index](../docs/glossary.md#approximate-nearest-neighbour-search) answers without comparing every
+# movie, and pays for the speed with a little recall.
 #
 # ## Exercises
 #
