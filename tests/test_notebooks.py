@@ -9,6 +9,7 @@ from badges import repository
 from lessons import NOTEBOOKS, ROOT, SCRIPTS
 
 LESSONS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+PAGES = ["README.md", "data/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 MARKDOWN_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 
@@ -115,15 +116,19 @@ def test_badges_open_this_lesson(lesson, notebook):
     assert f"https://mybinder.org/v2/gh/{repository()}/main?urlpath=lab/tree/notebooks/{lesson}.ipynb" in first
 
 
+def anchors(text):
+    return {re.sub(r"[^\w\- ]", "", h).replace(" ", "-").lower() for h in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
 def check_links(text, folder):
     for target in MARKDOWN_LINK.findall(text) + [target for _, target in MARKDOWN_IMAGE.findall(text)]:
-        if target.startswith("#"):
-            anchors = {
-                re.sub(r"[^\w\- ]", "", h).replace(" ", "-").lower() for h in re.findall(r"^#+ (.+)$", text, re.M)
-            }
-            assert target[1:].lower() in anchors, f"no heading for {target}"
-        elif not target.startswith("https://"):
-            assert (folder / target.split("#")[0]).exists(), f"{target} does not exist"
+        if target.startswith("https://"):
+            continue
+        page, _, anchor = target.partition("#")
+        assert (folder / page).exists(), f"{target} does not exist"
+        if anchor and not page.endswith(".ipynb"):
+            there = (folder / page).read_text(encoding="utf-8") if page else text
+            assert anchor.lower() in anchors(there), f"no heading for {target}"
     for alt, target in MARKDOWN_IMAGE.findall(text):
         assert len(alt) > 5, f"the image {target} has no alt text"
         assert not target.startswith("http"), f"the image {target} needs the network"
@@ -133,13 +138,15 @@ def test_links_and_alt_text_of_lessons(notebook):
     check_links(prose(notebook), NOTEBOOKS)
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_and_alt_text_of_pages(page):
     path = ROOT / page
     check_links(path.read_text(encoding="utf-8"), path.parent)
 
 
 def test_link_checker_sees_a_broken_link_and_a_missing_alt(tmp_path):
-    for text in ("[gone](gone.md)", "[gone](#gone)", "![](x.png)"):
+    (tmp_path / "page.md").write_text("# A page\n\n### a term\n", encoding="utf-8")
+    check_links("[there](page.md#a-term), [here](#here)\n\n## Here", tmp_path)
+    for text in ("[gone](gone.md)", "[gone](#gone)", "[gone](page.md#gone)", "![](x.png)"):
         with pytest.raises(AssertionError):
             check_links(text, tmp_path)
