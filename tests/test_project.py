@@ -63,7 +63,7 @@ def test_wheel_says_what_it_is(wheel):
 
 def test_wheel_carries_the_data_the_queries_and_the_figure_style(wheel):
     names = set(wheel.namelist())
-    for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql")):
+    for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql"), ("notebooks/scripts", "_scripts")):
         for path in (ROOT / folder).iterdir():
             assert f"recsys_utils/{inside}/{path.name}" in names
     assert "recsys_utils/two_towers.mplstyle" in names
