@@ -219,7 +219,7 @@ def _seconds(name: str, values: pd.Series, time_format: str | None) -> pd.Series
 
 
 def _since_1970(dates: pd.Series) -> pd.Series:
-    return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    return dates.dt.as_unit("us").astype("int64") / 1e6
 
 
 def _keep_one(frame: pd.DataFrame, duplicates: str | None) -> pd.DataFrame:
