@@ -197,6 +197,7 @@ TEXT = "who,what,stars,when,name\n"
             "time='when' has '31.12.2024' in row 1 below the names (1 such rows); expected dates such as "
             "2024-12-31: for others pass time_format, '%d.%m.%Y' for 31.12.2024",
         ),
+        (TEXT + "1,2,4,2024-12-31,x\n1,3,4,2024,x\n", {"time": "when"}, "time='when' has '2024' in row 2"),
         (TEXT + "1,2,4,2024-12-31,x\n1,3,4,2024-13-31,x\n", {"time": "when"}, "time='when' has '2024-13-31' in row 2"),
         (
             TEXT + "1,2,4,31.12.2024,x\n",
@@ -269,10 +270,13 @@ def test_a_truncated_gzip_file_is_refused(tmp_path):
         load_ratings(tmp_path / "own.csv.gz", **NAMES)
 
 
-def test_a_frame_with_ids_of_two_types_or_a_name_twice_is_refused():
+def test_a_frame_with_ids_of_two_types_a_gap_or_a_name_twice_is_refused():
     frame = pd.DataFrame({"who": [1, "1"], "what": [1, 2]})
     with pytest.raises(ValueError, match=r"user='who' has numbers and str; expected values of one type"):
         load_ratings(frame, **NAMES)
+    for gap in (None, pd.NA, float("nan")):
+        with pytest.raises(ValueError, match=r"item='what' has no value in row 2"):
+            load_ratings(pd.DataFrame({"who": [1, 2], "what": pd.Series(["a", gap], dtype=object)}), **NAMES)
     twice = pd.DataFrame([[1, 2, 3]], columns=["who", "what", "who"])
     with pytest.raises(ValueError, match="names several columns"):
         load_ratings(twice, **NAMES)

@@ -127,7 +127,7 @@ def _read(path: Path, names: dict[str, str], encoding: str) -> pd.DataFrame:
         except (ValueError, OSError) as error:
             raise ValueError(f"table is {str(path)!r}, which is no sound Parquet file: {error}") from error
     try:
-        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rt", encoding=encoding, newline="") as file:
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rt", encoding=encoding) as file:
             separator = _separator(file.readline(), names)
             file.seek(0)
             with warnings.catch_warnings():
