@@ -8,7 +8,7 @@ REPO ?=
 QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
+OF_THE_COURSE = bench commands lab notebooks old_notebook own_data_page portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
 .PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme

@@ -10,6 +10,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from recsys_utils.datasets import movielens
@@ -160,3 +162,34 @@ def make_certificate(tmp_path):
         return SimpleNamespace(file=file, key=key)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def own_tables(tmp_path_factory):
+    """A folder with the tables that README.md and docs/your_own_data.md read, a model's work to be found in them.
+
+    Each person likes 3 of 12 kinds of items and mostly stays with one kind for a while.
+    """
+    rng = np.random.default_rng(1)
+    kind, popularity = np.arange(240) % 12, np.arange(1, 241) ** -0.6
+    rows = []
+    for person in range(300):
+        kinds, time, weight = rng.choice(12, 3, replace=False), 1.6e9 + rng.integers(3e7), popularity.copy()
+        for step in range(rng.integers(15, 45)):
+            if step == 0 or rng.random() < 0.15:
+                now, time = rng.choice(kinds), time + rng.integers(1, 20) * 86_400
+            chances = weight * np.where(kind == now, 1, 0.01)
+            item = rng.choice(240, p=chances / chances.sum())
+            weight[item], time = 0, time + rng.integers(60, 600)
+            rows.append((person, item, rng.integers(1, 11) / 2, int(time), f'Thing {item}, the "{kind[item]}" kind'))
+    ratings = pd.DataFrame(rows, columns=["customer", "product", "stars", "when", "name"])
+    folder = tmp_path_factory.mktemp("own")
+    ratings.to_csv(folder / "my_ratings.csv", index=False)
+    clicks = pd.DataFrame({"visitor": "v" + ratings["customer"].astype(str)})
+    clicks["page"] = "/page/" + ratings["product"].astype(str)
+    clicks["at"] = pd.to_datetime(ratings["when"], unit="s").dt.strftime("%d.%m.%Y %H:%M")
+    clicks["headline"] = ratings["name"]
+    passer_by = clicks.head(2).assign(visitor="passer-by")
+    clicks = pd.concat([clicks, clicks.iloc[::9], passer_by]).sample(frac=1, random_state=1)  # some return
+    clicks.to_csv(folder / "my_clicks.csv", index=False, sep=";", encoding="utf-8-sig")
+    return folder

@@ -7,8 +7,6 @@ import tomllib
 import zipfile
 from email.parser import BytesParser
 
-import numpy as np
-import pandas as pd
 import pytest
 import readme
 import yaml
@@ -63,7 +61,7 @@ def test_wheel_says_what_it_is(wheel):
 
 def test_wheel_carries_the_data_the_queries_and_the_figure_style(wheel):
     names = set(wheel.namelist())
-    for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql")):
+    for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql"), ("notebooks/scripts", "_scripts")):
         for path in (ROOT / folder).iterdir():
             assert f"recsys_utils/{inside}/{path.name}" in names
     assert "recsys_utils/two_towers.mplstyle" in names
@@ -138,50 +136,3 @@ def test_badges_refuse_what_is_no_repository(repo):
     )
     assert result.returncode == 1 and "expected owner/name" in result.stderr
     assert (ROOT / "README.md").read_text(encoding="utf-8") == before
-
-
-@pytest.fixture
-def own_tables(tmp_path):
-    """The three tables that README.md reads, with what its text warns of in them."""
-    rng = np.random.default_rng(1)
-    pairs = rng.permutation(40 * 60)[:1200]
-    ratings = pd.DataFrame(
-        {
-            "customer": pairs // 60,
-            "product": pairs % 60,
-            "stars": rng.integers(1, 11, 1200) / 2,
-            "when": rng.permutation(1200),
-        }
-    )
-    ratings.to_csv(tmp_path / "my_ratings.csv", index=False)
-    few = pd.DataFrame({"customer": [99, 99], "product": [1, 2], "stars": [1.5, 2.5], "when": [3, 4]})
-    untidy = pd.concat([ratings, ratings.iloc[:50].assign(stars=0.5), few])
-    untidy["when"] = pd.to_datetime(untidy["when"], unit="D").dt.strftime("%d.%m.%Y")
-    untidy.to_csv(tmp_path / "my_european_ratings.csv", index=False, sep=";", decimal=",")
-    clicks = pd.DataFrame(
-        {
-            "visitor": rng.integers(0, 40, 2000).astype(str),
-            "page": [f"/page/{number}" for number in rng.integers(0, 60, 2000)],
-            "at": pd.to_datetime(rng.integers(0, 10**8, 2000), unit="s").strftime("%Y-%m-%dT%H:%M:%S"),
-        }
-    )
-    assert clicks.duplicated(["visitor", "page"]).any()
-    clicks.to_csv(tmp_path / "my_clicks.csv", index=False)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("file", "prints"),
-    [
-        ("my_ratings.csv", "'NDCG@10': "),
-        ("my_european_ratings.csv", "40 users, 60 items\n"),
-        ("my_clicks.csv", "'NDCG@10': "),
-    ],
-)
-def test_readme_code_runs_on_a_csv(file, prints, own_tables):
-    blocks = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
-    assert len(blocks) == 3, "each block is run here, on the file that it names"
-    (code,) = (block for block in blocks if f'"{file}"' in block)
-    result = subprocess.run([sys.executable, "-c", code], cwd=own_tables, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert prints in result.stdout and result.stderr == ""

@@ -44,7 +44,7 @@ if importlib.util.find_spec("recsys_utils") is None:
 # %% [markdown]
 # TFRS is written for Keras 2, so `set_up` asks TensorFlow for it, and for operations that give the same model each time.
 
-# %%
+# %% tags=["model"]
 from recsys_utils.setup import set_up
 
 set_up(keras=2, deterministic=True)
@@ -80,6 +80,8 @@ LEARNING_RATE = 0.05
 
 # %%
 movies = movielens.load_movielens()
+
+# %% tags=["model"]
 items = movies.items
 test_split = splits.split_by_time(movies.ratings)
 validation_split = splits.split_by_time(test_split.train)
@@ -96,12 +98,14 @@ test_split.train.head(3)
 # %% [markdown]
 # MovieLens tells us nothing about people except what they chose, but films come with a year and with genres.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["model"]
 catalogue = {
     "item_id": items[ITEM_ID].to_numpy(),  # (n_items,)
     "year": items[YEAR].to_numpy(),  # (n_items,), 0 where unknown
     "genres": items[GENRES].str.get_dummies("|").to_numpy(np.float32),  # (n_items, n_genres) of 0 and 1
 }
+
+# %% tags=["nbval-check-output"]
 print({name: column.shape for name, column in catalogue.items()})
 items.head(3)
 
@@ -181,7 +185,7 @@ diagram.draw_two_towers(
 # The query tower is a look-up: a raw user id becomes a row number, the row number a vector.
 
 
-# %%
+# %% tags=["model"]
 def make_query_tower():
     index = tf.keras.layers.IntegerLookup(vocabulary=users)  # row 0 is for unknown ids
     return tf.keras.Sequential([index, tf.keras.layers.Embedding(len(users) + 1, DIM)])
@@ -193,7 +197,7 @@ def make_query_tower():
 # unknown id plus what its period and genres say.
 
 
-# %%
+# %% tags=["model"]
 class CandidateTower(tf.keras.Model):
     def __init__(self, item_ids):
         super().__init__()
@@ -215,7 +219,7 @@ class CandidateTower(tf.keras.Model):
 # hits are removed.
 
 
-# %%
+# %% tags=["model"]
 class InBatchSoftmax(tfrs.Model):
     def __init__(self, item_ids):
         super().__init__()
@@ -242,7 +246,7 @@ print("queries", model.query_tower(users).shape, "candidates", model.candidate_t
 # carries the film's share of the training pairs, which we need later.
 
 
-# %%
+# %% tags=["model"]
 def read_batches(train):
     position = np.searchsorted(catalogue["item_id"], train[ITEM_ID])
     count = np.bincount(position, minlength=len(items))  # (n_items,) training pairs of each film
@@ -259,7 +263,7 @@ def read_batches(train):
 # After training, one matrix product scores everybody against the whole catalogue.
 
 
-# %%
+# %% tags=["model"]
 def score(model):
     queries = model.query_tower(users)  # (n_users, dim)
     candidates = model.candidate_tower(catalogue)  # (n_items, dim)
@@ -273,7 +277,7 @@ def score(model):
 # the epoch's last batch; the metric that we gave the task averages over all of them.
 
 
-# %%
+# %% tags=["model"]
 def train_model(model_class, train, epochs, task=None):
     tf.keras.utils.set_random_seed(SEED)
     model = model_class(np.unique(train[ITEM_ID]))
@@ -287,6 +291,7 @@ def train_model(model_class, train, epochs, task=None):
     return model, pd.DataFrame(curve)
 
 
+# %%
 assert 8 < len(items) / 1024 < 10, "the catalogue should be about nine batches"
 
 # %% [markdown]
@@ -353,7 +358,7 @@ assert corrected_push < push, "the correction should spare the popular film"
 # argument, the last line of this model; TFRS takes the logarithm and subtracts it.
 
 
-# %%
+# %% tags=["model"]
 class InBatchSoftmaxLogQ(InBatchSoftmax):
     def compute_loss(self, batch, training=False):
         queries = self.query_tower(batch["user_id"])  # (batch, dim)

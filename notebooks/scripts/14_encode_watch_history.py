@@ -46,7 +46,7 @@ if importlib.util.find_spec("recsys_utils") is None:
 # %% [markdown]
 # One call sets the seed, the figures' style and the Keras that TFRS is written for, which is Keras 2.
 
-# %%
+# %% tags=["model"]
 from recsys_utils.setup import set_up
 
 set_up(keras=2, deterministic=True)
@@ -95,6 +95,8 @@ if changed:
 
 # %%
 movies = load_movielens()
+
+# %% tags=["model"]
 items = movies.items
 film_ids, titles = items[columns.ITEM_ID].to_numpy(), items[columns.TITLE].to_numpy()
 flags = items[columns.GENRES].str.get_dummies("|").to_numpy(np.float32)  # (n_films, n_genres) of 0 and 1
@@ -110,7 +112,7 @@ n_films = len(film_ids)
 # person and time. With it, "what this person did before" is the stretch of rows above.
 
 
-# %%
+# %% tags=["model"]
 class Log(NamedTuple):
     person: np.ndarray  # (n_events,) number of the person, from 0
     film: np.ndarray  # (n_events,) number of the film in the catalogue
@@ -142,7 +144,7 @@ validation_split.train.head(3)
 # it sees the same choice from many sides.
 
 
-# %%
+# %% tags=["model"]
 N_GAPS = 14
 
 
@@ -197,7 +199,7 @@ print(by_hand.round(3))
 # Examples at the end of a batch whose whole history was left out get no row from it, so we add zeros.
 
 
-# %%
+# %% tags=["model"]
 def pool(history, weights, vectors, n_examples):
     where = tf.stack([history["example"], history["position"]], axis=1)  # (n_entries, 2)
     films = tf.SparseTensor(where, history["film"], (n_examples, LENGTH))
@@ -206,6 +208,7 @@ def pool(history, weights, vectors, n_examples):
     return tf.ensure_shape(tf.pad(query, [[0, missing], [0, 0]]), (None, vectors.shape[1]))  # (n_examples, dim)
 
 
+# %%
 tiny = {"example": np.array([0, 0]), "film": np.array([0, 1]), "position": np.array([0, 1])}
 pooled = pool(tiny, tf.constant(weights), vectors, 2)  # the second of two examples has no history
 assert np.allclose(pooled, [by_hand, [0, 0]]), "the tower should do what we did by hand"
@@ -217,7 +220,7 @@ assert np.allclose(pooled, [by_hand, [0, 0]]), "the tower should do what we did 
 # film without training events keeps a zero of its own, so that its genres alone speak for it.
 
 
-# %%
+# %% tags=["model"]
 class FilmVectors(tf.keras.layers.Layer):
     def __init__(self, rated, dim, seed, use_genres=True):
         super().__init__()
@@ -236,7 +239,7 @@ class FilmVectors(tf.keras.layers.Layer):
 # Four query towers, from simple to rich. The **id tower** knows who asks and nothing else.
 
 
-# %%
+# %% tags=["model"]
 class IdTower(tf.keras.layers.Layer):
     def __init__(self, films, n_people, dim):
         super().__init__()
@@ -251,7 +254,7 @@ class IdTower(tf.keras.layers.Layer):
 # The **bag of history** reads the last `LENGTH` films, all with the same weight.
 
 
-# %%
+# %% tags=["model"]
 class BagTower(tf.keras.layers.Layer):
     def __init__(self, films, n_people, dim):
         super().__init__()
@@ -271,7 +274,7 @@ class BagTower(tf.keras.layers.Layer):
 # time that had passed, starting from 1.
 
 
-# %%
+# %% tags=["model"]
 class RecencyTower(BagTower):
     def __init__(self, films, n_people, dim):
         super().__init__(films, n_people, dim)
@@ -289,7 +292,7 @@ class RecencyTower(BagTower):
 # that go with it weigh more. What goes with what is the learnt matrix $A$: $w_r' = w_r \exp(q^\top A\, h_r / \sqrt d)$.
 
 
-# %%
+# %% tags=["model"]
 class AttentionTower(RecencyTower):
     def __init__(self, films, n_people, dim):
         super().__init__(films, n_people, dim)
@@ -328,7 +331,7 @@ assert chosen.sum() > 3 * same.sum(), "most own films should not be accidental h
 # correction, own movies left out of the negatives, and two tables of movie vectors, one for each side, in place of one.
 
 
-# %%
+# %% tags=["model"]
 class HistoryTowers(tfrs.Model):
     def __init__(self, log, tower, dim, seed, genres=True, logq=True, own_films_out=True, one_table=False):
         super().__init__()
@@ -350,7 +353,7 @@ class HistoryTowers(tfrs.Model):
 # vectors.
 
 
-# %%
+# %% tags=["model"]
 class HistoryModel(HistoryTowers):
     def compute_loss(self, batch, training=False):
         film = batch["target"]
@@ -369,7 +372,7 @@ class HistoryModel(HistoryTowers):
 # whole catalogue.
 
 
-# %%
+# %% tags=["model"]
 def ends_of(log):
     return np.flatnonzero(np.diff(log.person, append=-1)) + 1  # (n_people,) the row after each person's last
 
@@ -388,7 +391,7 @@ def score(model, log):
 # a few NumPy lines.
 
 
-# %%
+# %% tags=["model"]
 def read_batches(log, rng):
     examples = np.flatnonzero(np.arange(len(log.film)) > log.first)
     steps = len(examples) // BATCH
@@ -402,7 +405,7 @@ def read_batches(log, rng):
 # A training step is one compiled function that takes such a batch. The learning rate falls in a straight line to a
 # twentieth, so that the last steps no longer jump about.
 
-# %%
+# %% tags=["model"]
 SIGNATURE = dict.fromkeys(["example", "film", "position", "gap", "person", "target"], tf.TensorSpec([None], tf.int64))
 
 
@@ -420,7 +423,7 @@ def compile_model(log, tower, dim, epochs, seed, parts):
 # A training run returns the model and its curve; the metric that we gave the task averages the loss over an epoch.
 
 
-# %%
+# %% tags=["model"]
 def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=None, **parts):
     seed = SEED if seed is None else seed
     model, step = compile_model(log, tower, dim, epochs, seed, parts)
@@ -448,7 +451,7 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=
 # another within 200 choices, nearer ones more. Their settings were chosen on the validation part by a search; a file of
 # the course holds what it found.
 
-# %%
+# %% tags=["model"]
 RIVALS = ["most popular", "iALS", "EASE", "EASE that fades", "item to next item"]
 tuned = baselines.load_tuned()
 
