@@ -8,13 +8,16 @@ REPO ?=
 QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
+OF_THE_COURSE = bench commands community doctor lab notebooks old_notebook portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help doctor setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+
+doctor: ## say OK or FAIL of Python, disk, memory, package index and .venv, and what to do
+	@"$(PYTHON)" tools/doctor.py
 
 setup: ## make .venv from requirements.lock, if it is missing or stale
 	@"$(PYTHON)" tools/environment.py $(LESSON)
