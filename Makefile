@@ -11,7 +11,7 @@ ROOT ?=
 OF_THE_COURSE = bench commands community doctor lab notebooks old_notebook portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help doctor setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help doctor setup site-tools run test test-quick test-all portability floors lab notebooks bench tune pairs lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -58,6 +58,9 @@ tune: setup ## search the settings of every rival on validation into data/tuned_
 lint: setup ## check package, tools, scripts and tests with ruff
 	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests
 	@$(VENV) -m ruff format --check recsys_utils tools notebooks/scripts tests
+
+pairs: setup
+	@$(VENV) -m pytest -q tests/test_notebooks.py -k hold_the_same_cells
 
 lock: setup ## resolve requirements.lock and environment.yml anew from pyproject.toml
 	@$(VENV) tools/lock.py

@@ -194,7 +194,8 @@ def test_a_run_of_one_lesson_keeps_the_rows_and_pages_of_the_others(project):
     give_environment(project)
     save = """import json, os, pathlib
 names = "rmse_random rmse_by_time recall_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high coverage_at_10".split()
-row = dict.fromkeys([*names, "train_seconds", "query_ms"]) | {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
+row = dict.fromkeys([*names, "train_seconds", "query_ms"])
+row |= {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
 pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.dumps([row]))"""
     write_lesson(project, "01_quick", save.format("01"))
     write_lesson(project, "02_next", save.format("02"))
