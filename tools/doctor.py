@@ -41,10 +41,10 @@ OBSTACLES = {
         "its certificate is not trusted. Behind a company's network, name that network's certificates: "
         "pip config set global.cert FILE"
     ),
-    "ProxyError|Cannot connect to proxy|Tunnel connection failed|407 ": (
+    "ProxyError|Tunnel connection failed|407 Client Error": (
         "the proxy does not let pip through. Set the right one in HTTPS_PROXY"
     ),
-    "401 |403 |[Uu]nauthorized|Forbidden": (
+    "40[13] (Client )?Error": (
         "the index refuses pip. Check the name and password in your pip settings (pip config list)"
     ),
     "NewConnectionError|NameResolutionError|Failed to establish|timed out|ConnectionReset|RemoteDisconnected": (
