@@ -8,13 +8,17 @@ REPO ?=
 QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench commands lab notebooks old_notebook own_data_page portability project tools tune
+OF_THE_COURSE = bench colab commands community doctor lab notebooks old_notebook own_data_page pages portability \
+	project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help doctor setup site-tools run test test-quick test-all portability floors lab notebooks bench tune pairs lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+
+doctor: ## say OK or FAIL of Python, disk, memory, package index and .venv, and what to do
+	@"$(PYTHON)" tools/doctor.py
 
 setup: ## make .venv from requirements.lock, if it is missing or stale
 	@"$(PYTHON)" tools/environment.py $(LESSON)
@@ -55,6 +59,9 @@ tune: setup ## search the settings of every rival on validation into data/tuned_
 lint: setup ## check package, tools, scripts and tests with ruff
 	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests
 	@$(VENV) -m ruff format --check recsys_utils tools notebooks/scripts tests
+
+pairs: setup
+	@$(VENV) -m pytest -q tests/test_notebooks.py -k hold_the_same_cells
 
 lock: setup ## resolve requirements.lock and environment.yml anew from pyproject.toml
 	@$(VENV) tools/lock.py

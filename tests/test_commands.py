@@ -134,6 +134,16 @@ def test_ctrl_c_during_set_up_ends_in_one_line_and_the_next_call_recovers(projec
     assert make(project, "setup", **fake_pip).stdout == "", "a finished environment is left alone"
 
 
+def test_ctrl_c_during_the_doctor_s_checks_ends_in_one_line(project, tmp_path):
+    git = tmp_path / "fakes" / "git"
+    git.parent.mkdir()
+    git.write_text("#!/bin/sh\ntouch checks-have-started\nsleep 60\n", encoding="utf-8")
+    git.chmod(0o755)
+    path = f"{git.parent}{os.pathsep}{os.environ['PATH']}"
+    lines = interrupt(project, "doctor", when="checks-have-started", PATH=path)
+    assert lines[1:] == ["Stopped. The next call makes anew what is unfinished."], lines
+
+
 def test_an_environment_that_is_half_replaced_does_not_look_whole(tmp_path, monkeypatch):
     stamp = tmp_path / "made-from"
     stamp.write_text("an older lock", encoding="utf-8")
@@ -184,7 +194,8 @@ def test_a_run_of_one_lesson_keeps_the_rows_and_pages_of_the_others(project):
     give_environment(project)
     save = """import json, os, pathlib
 names = "rmse_random rmse_by_time recall_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high coverage_at_10".split()
-row = dict.fromkeys([*names, "train_seconds", "query_ms"]) | {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
+row = dict.fromkeys([*names, "train_seconds", "query_ms"])
+row |= {{"lesson": "{0}", "model": "model of {0}", "kind": "baseline"}}
 pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.dumps([row]))"""
     write_lesson(project, "01_quick", save.format("01"))
     write_lesson(project, "02_next", save.format("02"))

@@ -155,6 +155,7 @@ def test_badges_rewrite_every_address(project, monkeypatch):
     lesson = project / "notebooks" / "scripts" / "02_count.py"
     readme = project / "README.md"
     readme.write_text(f"https://mybinder.org/v2/gh/{old}/main https://github.com/{old}", encoding="utf-8")
+    citation = shutil.copy(lessons.ROOT / "CITATION.cff", project / "CITATION.cff")
     colab = f"https://colab.research.google.com/github/{old}/blob"
     lesson.write_text(f"# {colab} git+https://github.com/{old}@v1", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["badges.py", "someone/else"])
@@ -163,3 +164,4 @@ def test_badges_rewrite_every_address(project, monkeypatch):
     for path in (readme, lesson):
         text = path.read_text(encoding="utf-8")
         assert old not in text and text.count("someone/else") == 2
+    assert "repository-code: https://github.com/someone/else\n" in citation.read_text(encoding="utf-8")

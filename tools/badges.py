@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(f"REPO is {' '.join(sys.argv[1:])!r}; expected owner/name, as in make badges REPO={repository()}")
     old, new = repository(), sys.argv[1]
     lessons = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/scripts/*.py")]
-    for path in [ROOT / "pyproject.toml", ROOT / "README.md", *lessons]:
+    for path in [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "CITATION.cff", *lessons]:
         text = path.read_text(encoding="utf-8")
         for before in ("github.com/", "colab.research.google.com/github/", "mybinder.org/v2/gh/"):
             text = text.replace(before + old, before + new)

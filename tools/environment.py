@@ -1,6 +1,6 @@
 """Make .venv from requirements.lock, unless it is there and made from this lock; with --site, add the site's tools.
 
-The only file here that runs on the reader's own Python, so it must parse on an old one to say so.
+Runs on the reader's own Python, as doctor.py does, so it must parse on an old one to say so.
 """
 
 import sys
@@ -26,6 +26,10 @@ LOCK = ROOT / "requirements.lock"
 SITE_LOCK = ROOT / "docs" / "requirements.lock"
 STAMP = VENV / "made-from"  # written last and deleted first, so that a half-made environment is stale
 SITE_STAMP = VENV / "site-made-from"
+
+
+class SetUpFailed(Exception):
+    """pip could not install something; the text has its last lines."""
 
 
 def wanted(lock: Path) -> str:
@@ -56,7 +60,7 @@ def pip_install(*arguments: str, what: str, packages: int) -> None:
         process.wait()
         raise
     if process.wait():
-        sys.exit(f"\npip could not install {what}; its last lines:\n" + "".join(log[-20:]))
+        raise SetUpFailed(f"pip could not install {what}; its last lines:\n" + "".join(log[-20:]))
     done = f"{collected} packages installed from {what}" if packages > 1 else f"{what} installed"
     print(f"{over}  {done:60}".rstrip(" "), flush=True)
 
@@ -84,10 +88,17 @@ def add_site_tools() -> None:
 def main() -> None:
     lessons = [argument for argument in sys.argv[1:] if argument != "--site"]
     find_lessons(SCRIPTS, ".py", lessons)  # refuses a LESSON that is not there, before anything is installed
-    if not is_made(STAMP, LOCK):
-        make_environment()
-    if "--site" in sys.argv and not is_made(SITE_STAMP, SITE_LOCK):
-        add_site_tools()
+    try:
+        if not is_made(STAMP, LOCK):
+            make_environment()
+        if "--site" in sys.argv and not is_made(SITE_STAMP, SITE_LOCK):
+            add_site_tools()
+    except (SetUpFailed, OSError, subprocess.CalledProcessError) as error:
+        print(f"\n{error}\nSet-up failed. What `make doctor` says of this machine:", flush=True)
+        import doctor  # which imports us
+
+        doctor.report(*doctor.OF_THE_MACHINE)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
