@@ -59,7 +59,7 @@ def draw_cost(rows: list[dict], path: Path) -> None:
         low, high = axes.transData.transform([(x, row["ndcg_at_10_low"]), (x, row["ndcg_at_10_high"])])
         taken.append(Bbox([low - 4, high + 4]))
     for x, row in zip(seconds, rows, strict=True):
-        line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkB": 4}
+        line = {"arrowstyle": "-", "color": "C6", "linewidth": 0.6, "shrinkB": 4}
         label = axes.annotate(
             row["model"], (x, row["ndcg_at_10"]), (0, 0), textcoords="offset points", fontsize=8.5, arrowprops=line
         )

@@ -215,9 +215,9 @@ for name, world in worlds.items():
     count = np.sort(count.to_numpy())[::-1].clip(1)  # (n_items,) descending
     slope[name] = np.polyfit(np.log(rank[tail]), np.log(count[tail]), 1)[0]
     axis.loglog(rank, count, label=f"{name}, tail of slope {slope[name]:.2f}")
-axis.loglog(rank[tail], 1.4 * count[tail][0] * rank[tail][0] / rank[tail], "k:", label="slope -1.00")
-axis.axhline(N_USERS, color="grey", linewidth=1)
-axis.annotate("every user", (1, N_USERS), xytext=(0, 3), textcoords="offset points", color="grey")
+axis.loglog(rank[tail], 1.4 * count[tail][0] * rank[tail][0] / rank[tail], "C6:", label="slope -1.00")
+axis.axhline(N_USERS, color="C6", linewidth=1)
+axis.annotate("every user", (1, N_USERS), xytext=(0, 3), textcoords="offset points", color="C6")
 axis.set(title="Popularity has a long tail", xlabel="popularity rank", ylabel="ratings of the item")
 axis.legend(loc="lower left")
 plt.show()
@@ -247,7 +247,7 @@ for axis, (name, world) in zip(axes, worlds.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Fourth, the rating matrix: a row a user, a column an item, busy users and popular items first. White is unknown.
+# Fourth, the rating matrix: a row a user, a column an item, busy users and popular items first. Blank is unknown.
 # Random pairs are spread evenly. Planted ones crowd to the left, where the popular items are, so what is known is not a
 # fair sample of the matrix.
 
@@ -366,7 +366,7 @@ for axis, (name, (train, test)) in zip(axes, splits.items(), strict=True):
     for label, columns in {"mean": [], "user and item means": means}.items():
         errors = [rmse(test[RATING], predict_by_means(shuffled[:n], test, columns)) for n in sizes]
         axis.semilogx(sizes, errors, marker="o", label=label)
-    axis.axhline(rmse(test[RATING], test[EXPECTED]), color="k", linestyle="--", label="floor")
+    axis.axhline(rmse(test[RATING], test[EXPECTED]), color="C6", linestyle="--", label="floor")
     axis.set_xticks(sizes[1::2], [f"{n:,}" for n in sizes[1::2]])
     axis.minorticks_off()
     axis.set(title=name, xlabel="training ratings", ylabel="test RMSE (stars)")

@@ -648,7 +648,7 @@ for model in ("likes only", "+ views without a like", "+ 1 uniform", "+ 4 unifor
     for axes, values in zip((left, right), curves[model].T, strict=True):
         axes.plot(np.arange(1, EPOCHS + 1), values, label=model)
 for rule, style in (("most popular in country", ":"), ("most popular in country and language", "--")):
-    right.axhline(score[rule], color="black", linestyle=style, label=rule)
+    right.axhline(score[rule], color="C6", linestyle=style, label=rule)
 left.set(xlabel="epoch", ylabel="binary cross-entropy", title="Training")
 right.set(xlabel="epoch", ylabel="NDCG@10", title="Validation")
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
