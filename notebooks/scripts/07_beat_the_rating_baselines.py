@@ -452,7 +452,7 @@ from IPython.display import HTML, display
 
 if "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules:
     scale = {"min": 0, "max": 5, "step": 0.5, "readout_format": ".1f", "continuous_update": False}
-    look = {"style": {"description_width": "6em"}, "layout": {"width": "24em"}}
+    look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}}
     sliders = {
         genre: ipywidgets.FloatSlider(TASTES.get(genre, 3.5), description=genre, **scale, **look)
         for genre in features.GENRE_NAMES
