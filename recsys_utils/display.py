@@ -172,7 +172,9 @@ def print_existing_user(
 def _aligned(table: str) -> JupyterHTMLStr:
     """Say the side of every cell: tabulate leaves it out for text, which JupyterLab then sets to the right."""
     table = re.sub(r"<(t[hd])>", lambda cell: _opened(cell[1], "left"), str(table))
-    return JupyterHTMLStr(re.sub(r'<(t[hd]) style="text-align: (\w+);">', lambda cell: _opened(cell[1], cell[2]), table))
+    return JupyterHTMLStr(
+        re.sub(r'<(t[hd]) style="text-align: (\w+);">', lambda cell: _opened(cell[1], cell[2]), table)
+    )
 
 
 def _opened(tag: str, side: str) -> str:

@@ -18,9 +18,10 @@ STYLE = "recsys_utils.two_towers"
 
 
 def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False) -> None:
-    """Set seed and the style of figures and, in a notebook, of tables; for a lesson with towers in TensorFlow also its log level and its Keras.
+    """Set seed, style of figures and tables; for a lesson with towers in TensorFlow also its log level and its Keras.
 
-    Call it before TensorFlow or Keras is imported: a process uses one Keras.
+    Call it before TensorFlow or Keras is imported: a process uses one Keras. The style is legible on a light and on a
+    dark page; in a notebook pandas' frames get it, too.
 
     Parameters
     ----------

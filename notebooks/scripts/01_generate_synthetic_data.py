@@ -217,7 +217,7 @@ for name, world in worlds.items():
     axis.loglog(rank, count, label=f"{name}, tail of slope {slope[name]:.2f}")
 axis.loglog(rank[tail], 1.4 * count[tail][0] * rank[tail][0] / rank[tail], "C6:", label="slope -1.00")
 axis.axhline(N_USERS, color="C6", linewidth=1)
-axis.annotate("every user", (1, N_USERS), xytext=(0, 3), textcoords="offset points", color="C6")
+axis.annotate("every user", (N_ITEMS, N_USERS), xytext=(0, -3), textcoords="offset points", ha="right", va="top")
 axis.set(title="Popularity has a long tail", xlabel="popularity rank", ylabel="ratings of the item")
 axis.legend(loc="lower left")
 plt.show()
@@ -252,13 +252,16 @@ plt.show()
 # fair sample of the matrix.
 
 # %%
+from matplotlib.colors import LinearSegmentedColormap
+
+blue_to_red = LinearSegmentedColormap.from_list("blue to red", ["C0", "C1"])  # dots that show on any page
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 5))
 for axis, (name, world) in zip(axes, worlds.items(), strict=True):
     matrix = world.ratings.pivot(index=USER_ID, columns=ITEM_ID, values=RATING)  # (users, items)
     by_activity = matrix.count(axis=1).sort_values(ascending=False, kind="stable").index
     by_popularity = matrix.count().sort_values(ascending=False, kind="stable").index
     matrix = matrix.loc[by_activity, by_popularity]
-    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, interpolation="none")
+    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, cmap=blue_to_red, interpolation="none")
     known = len(world.ratings) / (N_USERS * N_ITEMS)
     axis.set(title=f"{name}: {known:.0%} known", xlabel="item, by popularity", ylabel="user, by activity")
     axis.grid(False)
