@@ -254,14 +254,14 @@ plt.show()
 # %%
 from matplotlib.colors import LinearSegmentedColormap
 
-blue_to_red = LinearSegmentedColormap.from_list("blue to red", ["C0", "C1"])  # dots that show on any page
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["C0", "C4"])  # dots that show on any page
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 5))
 for axis, (name, world) in zip(axes, worlds.items(), strict=True):
     matrix = world.ratings.pivot(index=USER_ID, columns=ITEM_ID, values=RATING)  # (users, items)
     by_activity = matrix.count(axis=1).sort_values(ascending=False, kind="stable").index
     by_popularity = matrix.count().sort_values(ascending=False, kind="stable").index
     matrix = matrix.loc[by_activity, by_popularity]
-    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, cmap=blue_to_red, interpolation="none")
+    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, cmap=blue_to_orange, interpolation="none")
     known = len(world.ratings) / (N_USERS * N_ITEMS)
     axis.set(title=f"{name}: {known:.0%} known", xlabel="item, by popularity", ylabel="user, by activity")
     axis.grid(False)
