@@ -52,7 +52,7 @@ def draw_two_towers(query: Tower, candidate: Tower, meet: str, loss: str) -> "Fi
     rows = floors + 3  # inputs, layers, meeting point, loss
     size = (2 * WIDTH + 1.2, rows * (HEIGHT + GAP) + 0.3)
     figure, axes = plt.subplots(figsize=size, facecolor="none", layout="none")
-    axes.set(xlim=(0, size[0]), ylim=(0, size[1]), facecolor="none")
+    axes.set(xlim=(0, size[0]), ylim=(0, size[1]), facecolor="none", xticks=[], yticks=[])
     axes.set_position((0, 0, 1, 1))
     axes.set_axis_off()
     middles = [0.2 + WIDTH / 2, size[0] - 0.2 - WIDTH / 2]

@@ -1,10 +1,11 @@
-"""Tables for the reader, made with tabulate."""
+"""Tables for the reader: text to the left and numbers to the right, on every page that shows notebooks."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
+from tabulate import JupyterHTMLStr, tabulate
 
 
 def results_table(frame: pd.DataFrame, digits: int = 3) -> str:
@@ -21,7 +22,38 @@ def results_table(frame: pd.DataFrame, digits: int = 3) -> str:
         HTML; the last expression of a cell shows it as a table.
     """
     cells = frame.astype(object).where(frame.notna(), None)  # tabulate shows None as missing, but not NaN
-    return tabulate(cells, headers="keys", tablefmt="html", showindex=False, floatfmt=f".{digits}f", missingval="–")
+    return _aligned(
+        tabulate(cells, headers="keys", tablefmt="html", showindex=False, floatfmt=f".{digits}f", missingval="–")
+    )
+
+
+def frame_html(frame: pd.DataFrame) -> str | None:
+    """Lay a frame out as pandas does in a notebook, with text to the left and numbers to the right.
+
+    `recsys_utils.setup.set_up` registers it, so that a frame at the end of a cell looks like `results_table`.
+
+    Parameters
+    ----------
+    frame : any; one that is too wide to be shown whole keeps pandas' alignment
+
+    Returns
+    -------
+    str or None
+        HTML; None where pandas is set to show no HTML.
+    """
+    html = frame._repr_html_()
+    levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
+    columns = levels + [frame.iloc[:, place] for place in range(frame.shape[1])]
+    sides = ["right" if pd.api.types.is_numeric_dtype(column) else "left" for column in columns]
+    row = re.compile(r"<tr.*?</tr>", re.DOTALL)
+    if any(len(re.findall(r"<t[hd]", each)) != len(sides) for each in row.findall(html or "")):
+        return html  # columns are left out, or headings span several
+
+    def align(found: re.Match) -> str:
+        side = iter(sides)
+        return re.sub(r"<(t[hd])>", lambda cell: _opened(cell[1], next(side)), found[0])
+
+    return html and row.sub(align, html)
 
 
 # --- tables that notebooks written for the old course-lab helper ask for ----------------------------------------------
@@ -55,7 +87,8 @@ def pprint_train(
         raise ValueError(f"vs is {vs} and u_s is {u_s}; expected 0 <= u_s <= vs <= {len(features)}")
     names = [f"[{name}]" for name in features[:u_s]] + list(features[u_s:])
     digits = [".0f"] * (vs - 1) + [".1f"] + [".1f" if user else ".0f"] * (len(features) - vs)
-    return tabulate(x_train[:maxcount], headers=names, tablefmt="html", floatfmt=digits, numalign="center")
+    table = tabulate(x_train[:maxcount], headers=names, tablefmt="html", floatfmt=digits, numalign="center")
+    return _aligned(table)
 
 
 def print_pred_movies(y_p: np.ndarray, item: np.ndarray, movie_dict: Mapping[int, Mapping], maxcount: int = 10) -> str:
@@ -78,9 +111,10 @@ def print_pred_movies(y_p: np.ndarray, item: np.ndarray, movie_dict: Mapping[int
         (stars, int(row[0]), row[2], movie_dict[int(row[0])]["title"], movie_dict[int(row[0])]["genres"])
         for stars, row in zip(y_p[:maxcount], item[:maxcount], strict=True)
     ]
-    return tabulate(
+    table = tabulate(
         rows, ["y_p", "movie id", "rating ave", "title", "genres"], tablefmt="html", floatfmt=(".1f", "", ".1f")
     )
+    return _aligned(table)
 
 
 def print_existing_user(
@@ -131,7 +165,20 @@ def print_existing_user(
             )
         )
     headers = ["y_p", "y", "user", "user genre ave", "movie rating ave", "movie id", "title", "genres"]
-    return tabulate(rows, headers, tablefmt="html", floatfmt=(".1f", ".1f", "", "", ".1f"), disable_numparse=[3])
+    table = tabulate(rows, headers, tablefmt="html", floatfmt=(".1f", ".1f", "", "", ".1f"), disable_numparse=[3])
+    return _aligned(table)
+
+
+def _aligned(table: str) -> JupyterHTMLStr:
+    """Say the side of every cell: tabulate leaves it out for text, which JupyterLab then sets to the right."""
+    table = re.sub(r"<(t[hd])>", lambda cell: _opened(cell[1], "left"), str(table))
+    return JupyterHTMLStr(
+        re.sub(r'<(t[hd]) style="text-align: (\w+);">', lambda cell: _opened(cell[1], cell[2]), table)
+    )
+
+
+def _opened(tag: str, side: str) -> str:
+    return f'<{tag} align="{side}" style="text-align: {side};">'  # GitHub reads the one, JupyterLab the other
 
 
 def _column(name: str, values: np.ndarray, length: int) -> np.ndarray:

@@ -1,18 +1,27 @@
-"""One call that sets a lesson up: seed, figure style, log level, and which Keras TensorFlow uses."""
+"""One call that sets a lesson up: seed, style of figures and tables, log level, and which Keras TensorFlow uses."""
 
 import importlib
 import os
 import random
+import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from recsys_utils.display import frame_html
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 STYLE = "recsys_utils.two_towers"
 
 
 def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False) -> None:
-    """Set seed and figure style; for a lesson with towers in TensorFlow also its log level and its Keras.
+    """Set seed, style of figures and tables; for a lesson with towers in TensorFlow also its log level and its Keras.
 
-    Call it before TensorFlow or Keras is imported: a process uses one Keras.
+    Call it before TensorFlow or Keras is imported: a process uses one Keras. The style is legible on a light and on a
+    dark page; in a notebook pandas' frames get it, too.
 
     Parameters
     ----------
@@ -34,10 +43,22 @@ def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False)
     import matplotlib.pyplot as plt
 
     plt.style.use(STYLE)
+    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+        _set_up_notebook(shell)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002, for libraries that draw from the global generator
     if keras is not None:
         _set_up_tensorflow(keras, seed, deterministic)
+
+
+def _set_up_notebook(shell: "InteractiveShell") -> None:
+    shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, frame_html)
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    from matplotlib_inline.config import InlineBackend
+
+    # Not `figure.facecolor` in the style: JupyterLab would put white behind a figure that is itself transparent.
+    InlineBackend.instance(parent=shell).print_figure_kwargs["facecolor"] = "none"
+    set_matplotlib_formats("png")
 
 
 def _set_up_tensorflow(keras: int, seed: int, deterministic: bool) -> None:

@@ -40,6 +40,8 @@ def test_texts_fit_into_the_picture_and_do_not_cover_each_other():
 def test_background_is_transparent():
     figure = draw_two_towers(USER, MOVIE, "dot product", "mean squared error")
     assert figure.get_facecolor()[3] == 0 and figure.axes[0].get_facecolor()[3] == 0
+    ticks = [tick for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis) for tick in axis.get_ticklabels()]
+    assert ticks == [], "JupyterLab puts white behind a transparent figure with dark ticks, even if they are hidden"
 
 
 def test_a_tower_needs_inputs_and_layers():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_utils.display import pprint_train, print_existing_user, print_pred_movies, results_table
+from recsys_utils.display import frame_html, pprint_train, print_existing_user, print_pred_movies, results_table
 
 MOVIES = {10: {"title": "Lamp & Co", "genres": "Action"}, 20: {"title": "Void", "genres": "Action|Drama"}}
 ITEMS = np.array([[20, 1995, 3.25, 1, 1], [10, 1990, 4.0, 1, 0]])  # genres from column 3
@@ -33,6 +33,41 @@ def test_results_table_rounds_and_dashes():
 )
 def test_jupyter_shows_html(table):
     assert table._repr_html_().startswith("<table>")
+
+
+def sides(table):
+    """The side of every cell, row by row, which GitHub reads from `align` and JupyterLab from `style`."""
+    found = []
+    for row in re.findall(r"<tr.*?</tr>", str(table), re.DOTALL):
+        found.append(re.findall(r'<t[hd] align="(\w+)" style="text-align: \1;">', row))
+        assert len(found[-1]) == len(re.findall("<t[hd]", row)), row
+    return found
+
+
+def test_tables_have_text_left_and_numbers_right():
+    frame = pd.DataFrame({"model": ["mean", "bias"], "RMSE": [1.06, np.nan], "n": [3, 12]})
+    assert sides(results_table(frame)) == [["left", "right", "right"]] * 3
+    assert sides(frame_html(frame)) == [["right", "left", "right", "right"]] * 3
+    named = frame.set_index(["model", "n"])
+    assert sides(frame_html(named)) == [["left", "right", "right"]] * 4, "names of the index have a row of their own"
+    assert sides(print_pred_movies(np.ones(2), ITEMS, MOVIES))[1] == ["right", "right", "right", "left", "left"]
+
+
+def test_a_frame_keeps_what_pandas_says():
+    text = pd.DataFrame({"title": ["<td>", "</tr>"], "no": [1, 2]})
+    assert re.sub(r' align="\w+" style="text-align: \w+;"', "", frame_html(text)) == text._repr_html_()
+    long = pd.DataFrame({"row": range(100)})
+    assert "100 rows" in frame_html(long) and set(map(tuple, sides(frame_html(long)))) == {("right", "right")}
+
+
+def test_a_frame_too_wide_to_be_shown_whole_stays_as_it_is():
+    wide = pd.DataFrame(np.ones((2, 40)))
+    with pd.option_context("display.max_columns", 20):
+        assert frame_html(wide) == wide._repr_html_()
+    spanned = pd.DataFrame(np.ones((2, 2)), columns=pd.MultiIndex.from_product([["a"], ["b", "c"]]))
+    assert frame_html(spanned) == spanned._repr_html_()
+    with pd.option_context("display.notebook_repr_html", False):
+        assert frame_html(wide) is None
 
 
 def test_pprint_train_brackets_what_a_model_does_not_use():

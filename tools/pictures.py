@@ -47,7 +47,7 @@ def draw_cost(rows: list[dict], path: Path) -> None:
         bounds = np.array([(rows[place]["ndcg_at_10_low"], rows[place]["ndcg_at_10_high"]) for place in chosen])
         reach = np.abs(bounds.reshape(-1, 2) - middle[:, None]).T  # (2, n_chosen)
         x = [seconds[place] for place in chosen]
-        axes.errorbar(x, middle, yerr=reach, fmt="o", color=colour, elinewidth=1, alpha=0.8, label=kind)
+        axes.errorbar(x, middle, yerr=reach, fmt="o", color=colour, elinewidth=1, label=kind)
     axes.set(xscale="log", xlabel="seconds to train, logarithmic", ylabel="NDCG@10, mean over users with 95 % interval")
     axes.set(title="What ranking costs, MovieLens 2016-10", ylim=(0, None))
     axes.margins(x=0.2)
@@ -59,11 +59,10 @@ def draw_cost(rows: list[dict], path: Path) -> None:
         low, high = axes.transData.transform([(x, row["ndcg_at_10_low"]), (x, row["ndcg_at_10_high"])])
         taken.append(Bbox([low - 4, high + 4]))
     for x, row in zip(seconds, rows, strict=True):
-        line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkB": 4}
+        line = {"arrowstyle": "-", "color": "C6", "linewidth": 0.6, "shrinkB": 4}
         label = axes.annotate(
             row["model"], (x, row["ndcg_at_10"]), (0, 0), textcoords="offset points", fontsize=8.5, arrowprops=line
         )
-        label.set_color({"baseline": "C0", "two-tower": "C1"}[row["kind"]])
         _put_where_it_is_free(label, taken, axes.bbox)
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)

@@ -218,9 +218,9 @@ for name, world in worlds.items():
     count = np.sort(count.to_numpy())[::-1].clip(1)  # (n_items,) descending
     slope[name] = np.polyfit(np.log(rank[tail]), np.log(count[tail]), 1)[0]
     axis.loglog(rank, count, label=f"{name}, tail of slope {slope[name]:.2f}")
-axis.loglog(rank[tail], 1.4 * count[tail][0] * rank[tail][0] / rank[tail], "k:", label="slope -1.00")
-axis.axhline(N_USERS, color="grey", linewidth=1)
-axis.annotate("every user", (1, N_USERS), xytext=(0, 3), textcoords="offset points", color="grey")
+axis.loglog(rank[tail], 1.4 * count[tail][0] * rank[tail][0] / rank[tail], "C6:", label="slope -1.00")
+axis.axhline(N_USERS, color="C6", linewidth=1)
+axis.annotate("every user", (N_ITEMS, N_USERS), xytext=(0, -3), textcoords="offset points", ha="right", va="top")
 axis.set(title="Popularity has a long tail", xlabel="popularity rank", ylabel="ratings of the item")
 axis.legend(loc="lower left")
 plt.show()
@@ -250,18 +250,21 @@ for axis, (name, world) in zip(axes, worlds.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Fourth, the rating matrix: a row a user, a column an item, busy users and popular items first. White is unknown.
+# Fourth, the rating matrix: a row a user, a column an item, busy users and popular items first. Blank is unknown.
 # Random pairs are spread evenly. Planted ones crowd to the left, where the popular items are, so what is known is not a
 # fair sample of the matrix.
 
 # %%
+from matplotlib.colors import LinearSegmentedColormap
+
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["C0", "C4"])  # dots that show on any page
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 5))
 for axis, (name, world) in zip(axes, worlds.items(), strict=True):
     matrix = world.ratings.pivot(index=USER_ID, columns=ITEM_ID, values=RATING)  # (users, items)
     by_activity = matrix.count(axis=1).sort_values(ascending=False, kind="stable").index
     by_popularity = matrix.count().sort_values(ascending=False, kind="stable").index
     matrix = matrix.loc[by_activity, by_popularity]
-    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, interpolation="none")
+    image = axis.imshow(matrix, aspect="auto", vmin=1, vmax=5, cmap=blue_to_orange, interpolation="none")
     known = len(world.ratings) / (N_USERS * N_ITEMS)
     axis.set(title=f"{name}: {known:.0%} known", xlabel="item, by popularity", ylabel="user, by activity")
     axis.grid(False)
@@ -369,7 +372,7 @@ for axis, (name, (train, test)) in zip(axes, splits.items(), strict=True):
     for label, columns in {"mean": [], "user and item means": means}.items():
         errors = [rmse(test[RATING], predict_by_means(shuffled[:n], test, columns)) for n in sizes]
         axis.semilogx(sizes, errors, marker="o", label=label)
-    axis.axhline(rmse(test[RATING], test[EXPECTED]), color="k", linestyle="--", label="floor")
+    axis.axhline(rmse(test[RATING], test[EXPECTED]), color="C6", linestyle="--", label="floor")
     axis.set_xticks(sizes[1::2], [f"{n:,}" for n in sizes[1::2]])
     axis.minorticks_off()
     axis.set(title=name, xlabel="training ratings", ylabel="test RMSE (stars)")

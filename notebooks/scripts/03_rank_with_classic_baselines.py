@@ -371,7 +371,7 @@ low, high = np.array([comparison.bootstrap_interval(ranking[name].ndcg) for name
 middle = np.array([ndcg[name] for name in order])
 figure, axes = plt.subplots()
 axes.errorbar(middle, order, xerr=[middle - low, high - middle], fmt="o", capsize=3)
-axes.axvline(ndcg["most popular"], color="0.5", linestyle="--", linewidth=1)
+axes.axvline(ndcg["most popular"], color="C6", linestyle="--", linewidth=1)
 axes.set(xlabel="NDCG@10, mean over users with 95 % interval", xlim=(0, None))
 axes.set_title("Ranking models on MovieLens, by time")
 plt.show()

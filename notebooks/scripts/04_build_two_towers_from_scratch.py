@@ -374,7 +374,7 @@ worlds = {"planted": (curves[chosen], validation), "noise": (noise_curves[noise_
 for axis, (name, (curve, part)) in zip(axes, worlds.items(), strict=True):
     for errors, label in zip(curve.T, ("fitted", "validation"), strict=True):
         axis.plot(range(1, EPOCHS + 1), errors, marker="o", markersize=3, label=label)
-    axis.axhline(rmse(part[RATING], part[EXPECTED]), color="k", linestyle="--", label="noise floor")
+    axis.axhline(rmse(part[RATING], part[EXPECTED]), color="C6", linestyle="--", label="noise floor")
     axis.set(title=name, xlabel="epoch", ylabel="RMSE (stars)", xticks=range(2, EPOCHS + 1, 2))
 axes[0].legend()
 plt.show()
@@ -615,7 +615,7 @@ figure, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 4.2))
 for axis, table in zip(axes, (sparse, cold), strict=True):
     for name, line in table.items():
         axis.plot(table.index, line, marker="o", label=name, linestyle="--" if name == "mean" else "-")
-    axis.axhline(1, color="k", linestyle=":", label="noise floor")
+    axis.axhline(1, color="C6", linestyle=":", label="noise floor")
 axes[0].set(title="Few ratings", xlabel="training ratings", ylabel="RMSE (noise floor = 1)", xscale="log")
 axes[0].set_xticks(sizes, [f"{size:,}" for size in sizes])
 axes[0].minorticks_off()

@@ -202,12 +202,12 @@ for side in ("users", "items"):
 turned = p @ np.linalg.lstsq(p, left[:, :RANK] * sigma[:RANK], rcond=None)[0]  # (n_users, RANK)
 figure, axes = plt.subplots(1, 2)
 axes[0].plot(range(1, TABLE_EPOCHS + 1), np.sqrt(history["loss"]), label="linear towers")
-axes[0].axhline(best_error, color="k", linestyle="--", label="truncated SVD")
+axes[0].axhline(best_error, color="C6", linestyle="--", label="truncated SVD")
 axes[0].set(title="Learning curve", xlabel="epoch", ylabel="RMSE (stars)")
 axes[0].legend()
 for k in (0, 1):
     axes[1].scatter(left[:, k] * sigma[k], turned[:, k], s=8, label=f"direction {k + 1}")
-axes[1].axline((0, 0), slope=1, color="k", linewidth=1)
+axes[1].axline((0, 0), slope=1, color="C6", linewidth=1)
 axes[1].set(title="Users, both ways", xlabel="coordinate by SVD (stars)", ylabel="by the towers (stars)")
 axes[1].legend()
 plt.show()
@@ -351,7 +351,7 @@ results_table(tried.add_prefix("penalty ").rename_axis("validation RMSE").reset_
 figure, axis = plt.subplots()
 for rung in RUNGS:
     axis.plot(range(1, EPOCHS + 1), curves[rung, chosen[rung]], marker="o", markersize=4, label=rung)
-axis.axhline(rmse(validation[RATING], validation[EXPECTED]), color="k", linestyle="--", label="noise floor")
+axis.axhline(rmse(validation[RATING], validation[EXPECTED]), color="C6", linestyle="--", label="noise floor")
 axis.set(title="Learning curves", xlabel="epoch", ylabel="validation RMSE (stars)")
 axis.legend()
 plt.show()

@@ -458,11 +458,15 @@ import ipywidgets
 from IPython.display import HTML, display
 
 if "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules:
-    scale = {"min": 0, "max": 5, "step": 0.5, "continuous_update": False}
-    start = {genre: TASTES.get(genre, 3.5) for genre in features.GENRE_NAMES}
-    sliders = {genre: ipywidgets.FloatSlider(value, description=genre, **scale) for genre, value in start.items()}
+    scale = {"min": 0, "max": 5, "step": 0.5, "readout_format": ".1f", "continuous_update": False}
+    look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}}
+    sliders = {
+        genre: ipywidgets.FloatSlider(TASTES.get(genre, 3.5), description=genre, **scale, **look)
+        for genre in features.GENRE_NAMES
+    }
     table = ipywidgets.interactive_output(lambda **tastes: display(HTML(recommend(tastes))), sliders)
-    display(ipywidgets.HBox([ipywidgets.VBox(list(sliders.values())), table]))
+    column = ipywidgets.VBox(list(sliders.values()), layout={"flex": "none"})  # a wide table must not squeeze it
+    display(ipywidgets.HBox([column, table]))
 
 # %% [markdown]
 # ## Save, load, equal predictions

@@ -119,11 +119,11 @@ assert PATH or small[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on
 # %%
 quantiles = views[WATCH_RATIO].quantile([0.5, 0.99, 1])
 figure, axes = plt.subplots()
-axes.margins(y=0.2)
+axes.margins(y=0.35)
 axes.hist(views[WATCH_RATIO].clip(lower=0.01), bins=np.geomspace(0.01, 200, 80), color="C5")
 for quantile, name in zip(quantiles, ("median", "99 %", "largest"), strict=True):
-    axes.axvline(quantile, color="0.3", linewidth=1)
-    axes.text(quantile * 1.06, axes.get_ylim()[1] * 0.93, f"{name}\n{quantile:.2f}", va="top")
+    axes.axvline(quantile, color="C6", linewidth=1)
+    axes.text(quantile * 1.06, axes.get_ylim()[1] * 0.97, f"{name}\n{quantile:.2f}", va="top")
 axes.set(xscale="log", xlabel="watch ratio (below 0.01 drawn at 0.01)", ylabel="views", title="A few views are huge")
 plt.show()
 assert PATH or (views[WATCH_RATIO] < 1).mean() > 0.6, "most views should end early"

@@ -448,8 +448,8 @@ figure, axes = plt.subplots(figsize=(7.2, 2.6))
 jitter = np.random.default_rng(SEED).uniform(-0.1, 0.1, size=REPEATS)
 for place in (0, 1):
     axes.plot(accuracy[:, place], place + jitter, "o", alpha=0.5)
-axes.plot(collapsed, [0, 1], "kx", markersize=10, label="the run printed above")
-axes.plot([0.900, 0.067], [0, 1], "r+", markersize=12, label="the original system")
+axes.plot(collapsed, [0, 1], "C6x", markersize=10, markeredgewidth=2, label="the run printed above")
+axes.plot([0.900, 0.067], [0, 1], "C2+", markersize=12, markeredgewidth=2, label="the original system")
 axes.set(yticks=[0, 1], yticklabels=["training", "validation"], ylim=(1.5, -0.5), xlim=(-0.03, 1.03))
 axes.set(xlabel="accuracy after 5 epochs, share of the rows", title="Likes only: the same rows, other first weights")
 axes.legend(loc="center", fontsize=8)
@@ -654,7 +654,7 @@ for model in ("likes only", "+ views without a like", "+ 1 uniform", "+ 4 unifor
     for axes, values in zip((left, right), curves[model].T, strict=True):
         axes.plot(np.arange(1, EPOCHS + 1), values, label=model)
 for rule, style in (("most popular in country", ":"), ("most popular in country and language", "--")):
-    right.axhline(score[rule], color="black", linestyle=style, label=rule)
+    right.axhline(score[rule], color="C6", linestyle=style, label=rule)
 left.set(xlabel="epoch", ylabel="binary cross-entropy", title="Training")
 right.set(xlabel="epoch", ylabel="NDCG@10", title="Validation")
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)

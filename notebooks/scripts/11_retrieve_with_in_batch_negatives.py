@@ -390,7 +390,7 @@ figure, (left, right) = plt.subplots(1, 2)
 for name, curve in [("plain", plain_curve), ("with logQ", logq_curve)]:
     left.plot(curve["epoch"], curve["loss"], marker="o")
     right.plot(curve["epoch"], curve["ndcg"], marker="o", label=name)
-right.axhline(popular.ndcg.mean(), color="black", linestyle="--", label="most popular")
+right.axhline(popular.ndcg.mean(), color="C6", linestyle="--", label="most popular")
 left.set(title="Training loss", xlabel="epoch", ylabel="loss of one pair (nats)")
 right.set(title="Validation", xlabel="epoch", ylabel="NDCG@10", ylim=(0, 0.15))
 figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)

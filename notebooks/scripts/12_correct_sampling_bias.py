@@ -280,7 +280,7 @@ for axis, name, true, until in zip(axes, ["before", "after"], [truth, truth[::-1
     latest, counted = shares_known(until)
     axis.loglog(true, counted, ".", color="C1", label="counted from the start")
     axis.loglog(true, latest, ".", color="C0", label="estimated from the stream")
-    axis.loglog(true, true, color="black", linewidth=1)
+    axis.loglog(true, true, color="C6", linewidth=1)
     axis.set(title=f"{name} the turn", xlabel="true share")
     off[name] = {"stream": latest / true, "counts": counted / true}
 axes[0].set_ylabel("estimate")
@@ -526,7 +526,7 @@ figure, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 4))
 for axis, world in zip(axes, worlds, strict=True):
     mean, spread = means.loc[world, "NDCG@10"].drop("most popular"), spreads.loc[world, "NDCG@10"]
     axis.errorbar(mean, mean.index, xerr=spread[mean.index], fmt="o", capsize=3)
-    axis.axvline(means.loc[(world, "most popular"), "NDCG@10"], color="black", linestyle="--", label="most popular")
+    axis.axvline(means.loc[(world, "most popular"), "NDCG@10"], color="C6", linestyle="--", label="most popular")
     axis.set(title=world, xlabel="NDCG@10, mean and spread over seeds", xlim=(0, None))
 axes[0].legend()
 axes[0].invert_yaxis()

@@ -248,7 +248,7 @@ for name, (others, squared_distance) in among_all.items():
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
-left.axhline(chance, color="black", linestyle=":", label="chance")
+left.axhline(chance, color="C6", linestyle=":", label="chance")
 for name in embeddings:
     means = np.array([jaccard.mean() for jaccard in agreement[name]])
     low, high = np.transpose([comparison.bootstrap_interval(jaccard, resamples=500) for jaccard in agreement[name]])
@@ -443,7 +443,7 @@ def label(axes: plt.Axes, text: str, at: np.ndarray, taken: np.ndarray) -> np.nd
 
 # %%
 figure, axes = plt.subplots(figsize=(9, 7.5))
-colours = [*plt.rcParams["axes.prop_cycle"].by_key()["color"][:6], "0.7"]
+colours = [*plt.rcParams["axes.prop_cycle"].by_key()["color"][:6], "C6"]
 for genre, colour in zip([*main_genres, "other"], colours, strict=True):
     axes.scatter(*spot[main_genre == genre].T, s=22, color=colour, label=genre)
 axes.set_title(f"{len(on_map)} movies with at least {ON_MAP} ratings, retrieval tower")
@@ -502,10 +502,10 @@ for name, times in in_lists.items():
 figure, axes = plt.subplots()
 at_least = np.arange(1, n_known + 1) / n_known  # (n_known,) share of films
 for name, times in in_lists.items():
-    style = {"color": "black", "linestyle": ":"} if name == "random vectors" else {}
+    style = {"color": "C6", "linestyle": ":"} if name == "random vectors" else {}
     axes.plot(np.sort(times)[::-1], at_least, label=name, **style)
-axes.axvline(N_NEIGHBOURS, color="0.6", linewidth=1)
-axes.text(N_NEIGHBOURS, at_least[0], " mean of every set", va="bottom", color="0.3", fontsize=9)
+axes.axvline(N_NEIGHBOURS, color="C6", linewidth=1)
+axes.text(N_NEIGHBOURS, at_least[0], " mean of every set", va="bottom", color="C6", fontsize=9)
 axes.set(title="How many films are in many lists?", yscale="log")
 axes.set(xlabel="lists that a film is in, at least", ylabel="share of known films")
 axes.yaxis.set_major_formatter(lambda share, _: f"{share:.1%}")
