@@ -8,10 +8,10 @@ REPO ?=
 QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
+OF_THE_COURSE = bench colab commands lab notebooks old_notebook portability project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help setup site-tools run test test-quick test-all portability floors colab-check lab notebooks bench tune lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -26,19 +26,22 @@ run: setup ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, wi
 	@$(VENV) tools/run.py $(LESSON)
 
 test: setup ## test the package with pytest and every notebook with nbval
-	@$(VENV) -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+	@$(VENV) -m pytest tests notebooks --ignore=tests/browser --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 
 test-quick: setup ## test the package alone, within two minutes
 	@$(VENV) -m pytest $(OF_THE_PACKAGE)
 
-test-all: setup ## what takes longer than make test: portability, then floors
-	@$(MAKE) --no-print-directory --keep-going portability floors
+test-all: setup ## what takes longer than make test: portability, floors, then colab-check
+	@$(MAKE) --no-print-directory --keep-going portability floors colab-check
 
 portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
 	@$(VENV) tools/portability.py $(LESSON)
 
 floors: setup ## run lessons 02, 04, 06 and 11 (or LESSON=05) with the lowest versions that pyproject.toml allows
 	@$(VENV) tools/floors.py $(LESSON)
+
+colab-check: setup ## run lessons 02, 06, 10 and 11 (or LESSON=05, or LESSON=all) in an environment such as Colab's
+	@$(VENV) tools/colab.py $(LESSON)
 
 lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: ROOT=1)
 	@$(VENV) tools/lab.py $(ROOT)

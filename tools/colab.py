@@ -22,6 +22,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 from trials import COLOUR, environment_with
 
+LESSONS = ["02", "06", "10", "11"]  # Surprise; Keras 3; PostgreSQL; TFRS on Keras 2
 VERSIONS = ROOT / "tools" / "colab.txt"
 PYTHON = (3, 12)  # Colab's
 FOLDER = BUILD / "colab"
@@ -106,7 +107,7 @@ def visit(lesson: Path, source: str) -> Visit:
     notebook.cells[place : place + 1] = [before, set_up, after]
     start = time.perf_counter()
     try:
-        run_alone(notebook, source)
+        run_alone(notebook, source, FOLDER / f"{lesson.stem}.log")
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         started = [place for place, cell in enumerate(cells) if cell.execution_count is not None]
         visit.failures[f"cell {max(started, default=0)}"] = COLOUR.sub("", str(error))
@@ -119,15 +120,15 @@ def visit(lesson: Path, source: str) -> Visit:
     return visit
 
 
-def run_alone(notebook: nbformat.NotebookNode, source: str) -> None:
+def run_alone(notebook: nbformat.NotebookNode, source: str, log: Path) -> None:
     """Run a notebook with nothing of the checkout in reach but what its set-up cell installs from `source`."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, log.open("w") as said:
         content = Path(folder) / "content"
         content.mkdir()
         own = {"TWO_TOWERS_SOURCE": source, "TWO_TOWERS_CACHE": f"{folder}/cache", "IPYTHONDIR": f"{folder}/ipython"}
         environment = {name: value for name, value in environment_with(own).items() if name not in OURS}
         client = NotebookClient(notebook, kernel_manager_class=Kernel, timeout=CELL_TIMEOUT)
-        client.execute(env=environment, cwd=str(content))
+        client.execute(env=environment, cwd=str(content), stdout=said, stderr=said)
 
 
 def compare(visit: Visit, before: dict, after: dict) -> None:
@@ -169,7 +170,8 @@ def print_report(visits: list[Visit]) -> int:
 
 
 def main() -> int:
-    lessons = find_lessons(NOTEBOOKS, ".ipynb", sys.argv[1:])
+    wanted = sys.argv[1:] or LESSONS
+    lessons = find_lessons(NOTEBOOKS, ".ipynb", [] if wanted == ["all"] else wanted)
     FOLDER.mkdir(parents=True, exist_ok=True)
     source = pack_course(FOLDER / "main.zip")
     visits = []
