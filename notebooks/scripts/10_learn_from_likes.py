@@ -435,7 +435,9 @@ def train_original(seed):
     rng = np.random.default_rng(seed)
     restart(original, [rng.permuted(weights) for weights in start])
     for _ in range(5):
+        original.reset_metrics()  # Keras 3.10 averages over all earlier batches
         training = original.train_on_batch([array[:-last] for array in inputs], labels[:-last])[1]
+    original.reset_metrics()
     validation = original.test_on_batch([array[-last:] for array in inputs], labels[-last:])[1]
     return training, validation
 
@@ -608,6 +610,7 @@ def train(trainer, per_like=0, power=0.0, views=False, id_dropout=ID_DROPOUT):
         for step in range(steps):
             rows = likes[step::steps], passed[step::steps]
             batch = make_batch(rng, pairs, sides, *rows, per_like, weights, id_dropout)
+            model.reset_metrics()
             losses.append(model.train_on_batch(*batch))
         user, post = (tower(list(side)).numpy() for tower, side in zip(towers, sides, strict=True))
         history.append((np.mean(losses), user @ post.T))  # (n_users, n_posts) logits
