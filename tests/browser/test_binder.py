@@ -62,6 +62,16 @@ def test_pins_resolve_for_binders_python_and_system(tmp_path):
     assert new == [], "environment.yml does not pin what its pins need"
 
 
+def wait_until_up(process, log, ask):
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            return ask("api")
+        except urllib.error.URLError:  # nobody listens yet
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab does not answer within a minute:\n{log.read_text()}")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Start JupyterLab on the checkout, as Binder does; return a function that asks it for a path."""
@@ -88,11 +98,7 @@ def server(tmp_path_factory):
             return answer.status, answer.read().decode()
 
     try:
-        for _ in range(600):
-            if process.poll() is not None or "is running at" in log.read_text():
-                break
-            time.sleep(0.1)
-        assert process.poll() is None, log.read_text()
+        wait_until_up(process, log, ask)
         yield ask
     finally:
         process.terminate()
