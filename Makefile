@@ -12,7 +12,7 @@ OF_THE_COURSE = bench colab commands community doctor lab notebooks old_notebook
 	project tools tune
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help doctor setup site-tools run test test-quick test-all portability floors lab notebooks bench tune pairs lint lock badges readme
+.PHONY: help doctor setup site-tools run test test-quick test-all portability floors colab-check lab notebooks bench tune pairs lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'

@@ -157,7 +157,7 @@ def test_badges_rewrite_every_address(project, monkeypatch):
     readme.write_text(f"https://mybinder.org/v2/gh/{old}/main https://github.com/{old}", encoding="utf-8")
     citation = shutil.copy(lessons.ROOT / "CITATION.cff", project / "CITATION.cff")
     colab = f"https://colab.research.google.com/github/{old}/blob"
-    lesson.write_text(f"# {colab} git+https://github.com/{old}@v1", encoding="utf-8")
+    lesson.write_text(f"# {colab} @ https://github.com/{old}/archive/refs/heads/main.zip", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["badges.py", "someone/else"])
     badges.main()
     assert badges.repository() == "someone/else"

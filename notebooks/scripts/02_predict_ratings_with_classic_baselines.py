@@ -34,13 +34,22 @@
 # On Colab this installs the course; elsewhere it does nothing.
 
 # %% tags=["colab"]
-import importlib.util
+import os
 import subprocess
 import sys
+from importlib import metadata, util
 
-if importlib.util.find_spec("recsys_utils") is None:
-    course = "two-towers[lessons] @ git+https://github.com/two-towers-course/two-towers@v0.1.0"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
+if util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ https://github.com/two-towers-course/two-towers/archive/refs/heads/main.zip"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", os.getenv("TWO_TOWERS_SOURCE", course)]
+    before = {one.name: f"{one.name}=={one.version}" for one in reversed([*metadata.distributions()])}
+    done = subprocess.run([*pip, "-c", "/dev/stdin"], input="\n".join(before.values()), capture_output=True, text=True)
+    if done.returncode:  # pip cannot leave all that is here as it is
+        done = subprocess.run(pip, capture_output=True, text=True)
+    assert done.returncode == 0, f"pip could not install the course:\n{done.stderr}"
+    replaced = {*before.values()} - {f"{one.name}=={one.version}" for one in metadata.distributions()}
+    assert not replaced, f"restart the session and run again: pip has replaced {', '.join(sorted(replaced))}"
+    print("The course is installed.")
 
 # %% [markdown]
 # Surprise brings the models; the course brings data, splits, metrics and tables.

@@ -34,13 +34,22 @@
 # On Colab this installs the course; elsewhere it does nothing.
 
 # %% tags=["colab"]
-import importlib.util
+import os
 import subprocess
 import sys
+from importlib import metadata, util
 
-if importlib.util.find_spec("recsys_utils") is None:
-    course = "two-towers[lessons] @ git+https://github.com/two-towers-course/two-towers@v0.1.0"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
+if util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ https://github.com/two-towers-course/two-towers/archive/refs/heads/main.zip"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", os.getenv("TWO_TOWERS_SOURCE", course)]
+    before = {one.name: f"{one.name}=={one.version}" for one in reversed([*metadata.distributions()])}
+    done = subprocess.run([*pip, "-c", "/dev/stdin"], input="\n".join(before.values()), capture_output=True, text=True)
+    if done.returncode:  # pip cannot leave all that is here as it is
+        done = subprocess.run(pip, capture_output=True, text=True)
+    assert done.returncode == 0, f"pip could not install the course:\n{done.stderr}"
+    replaced = {*before.values()} - {f"{one.name}=={one.version}" for one in metadata.distributions()}
+    assert not replaced, f"restart the session and run again: pip has replaced {', '.join(sorted(replaced))}"
+    print("The course is installed.")
 
 # %% [markdown]
 # The towers are written in Keras 3; the course's package brings the app, its database and the metrics.
@@ -430,7 +439,9 @@ def train_original(seed):
     rng = np.random.default_rng(seed)
     restart(original, [rng.permuted(weights) for weights in start])
     for _ in range(5):
+        original.reset_metrics()  # Keras 3.10 averages over all earlier batches
         training = original.train_on_batch([array[:-last] for array in inputs], labels[:-last])[1]
+    original.reset_metrics()
     validation = original.test_on_batch([array[-last:] for array in inputs], labels[-last:])[1]
     return training, validation
 
@@ -605,6 +616,7 @@ def train(trainer, per_like=0, power=0.0, views=False, id_dropout=ID_DROPOUT):
         for step in range(steps):
             rows = likes[step::steps], passed[step::steps]
             batch = make_batch(rng, pairs, sides, *rows, per_like, weights, id_dropout)
+            model.reset_metrics()
             losses.append(model.train_on_batch(*batch))
         user, post = (tower(list(side)).numpy() for tower, side in zip(towers, sides, strict=True))
         history.append((np.mean(losses), user @ post.T))  # (n_users, n_posts) logits
