@@ -8,10 +8,10 @@ REPO ?=
 QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune
+OF_THE_COURSE = bench commands lab notebooks old_notebook portability project tools tune website
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help setup site-tools run test test-quick test-all portability floors lab notebooks bench tune lint lock badges readme
+.PHONY: help setup site-tools run site test test-quick test-all portability floors browsers lab notebooks bench tune lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -22,23 +22,29 @@ setup: ## make .venv from requirements.lock, if it is missing or stale
 site-tools:
 	@"$(PYTHON)" tools/environment.py --site $(LESSON)
 
-run: setup ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with a table of times, memory and results
+run: site-tools ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with tables of costs and results, and the site
 	@$(VENV) tools/run.py $(LESSON)
 
+site: site-tools ## build the site of lessons and pages into build/site
+	@$(VENV) tools/website.py
+
 test: setup ## test the package with pytest and every notebook with nbval
-	@$(VENV) -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+	@$(VENV) -m pytest tests notebooks --ignore=tests/browser --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 
 test-quick: setup ## test the package alone, within two minutes
 	@$(VENV) -m pytest $(OF_THE_PACKAGE)
 
-test-all: setup ## what takes longer than make test: portability, then floors
-	@$(MAKE) --no-print-directory --keep-going portability floors
+test-all: setup ## what takes longer than make test: portability, floors, then browsers
+	@$(MAKE) --no-print-directory --keep-going portability floors browsers
 
 portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
 	@$(VENV) tools/portability.py $(LESSON)
 
 floors: setup ## run lessons 02, 04, 06 and 11 (or LESSON=05) with the lowest versions that pyproject.toml allows
 	@$(VENV) tools/floors.py $(LESSON)
+
+browsers: site-tools ## try the site in headless Chromium, on a desk and on a phone, light and dark
+	@$(VENV) -m pytest tests/browser
 
 lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: ROOT=1)
 	@$(VENV) tools/lab.py $(ROOT)
@@ -53,8 +59,8 @@ tune: setup ## search the settings of every rival on validation into data/tuned_
 	@$(VENV) tools/tune.py
 
 lint: setup ## check package, tools, scripts and tests with ruff
-	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests
-	@$(VENV) -m ruff format --check recsys_utils tools notebooks/scripts tests
+	@$(VENV) -m ruff check docs recsys_utils tools notebooks/scripts tests
+	@$(VENV) -m ruff format --check docs recsys_utils tools notebooks/scripts tests
 
 lock: setup ## resolve requirements.lock and environment.yml anew from pyproject.toml
 	@$(VENV) tools/lock.py
