@@ -25,6 +25,7 @@ nb_execution_mode = "off"
 nb_ipywidgets_js = {}
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = "Show the set-up", "Hide the set-up"  # the only cells that are folded
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
@@ -56,6 +57,8 @@ html_theme_options = {
         "notebook_interface": "jupyterlab",
     },
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search field stands in the sidebar
+    "secondary_sidebar_items": {"**": ["page-toc"], "docs/index": []},
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "search_bar_text": "Search the course",
@@ -103,7 +106,7 @@ def skip_fields(app: Sphinx, what: str, name: str, thing: object, skip: bool, op
 def write_mathml(translator, node: nodes.Node, display: str) -> None:
     """Write an equation as MathML, which browsers draw themselves."""
     mathml = latex2mathml.converter.convert(node.astext(), display=display)
-    translator.body.append(f'<div class="math">{mathml}</div>' if display == "block" else mathml)
+    translator.body.append(f'<div class="equation">{mathml}</div>' if display == "block" else mathml)
     raise nodes.SkipNode
 
 
