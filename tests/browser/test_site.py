@@ -306,7 +306,7 @@ def test_lesson_has_its_buttons_and_its_neighbours(parsed, site, name):
     near = [LESSONS[place] for place in (LESSONS.index(name) - 1, LESSONS.index(name) + 1) if 0 <= place < len(LESSONS)]
     footer = re.search(r'<div class="prev-next-area">.*?</footer>', text, re.DOTALL)[0]
     assert all(f"{other}.html" in footer for other in near) and footer.count("<a") == 2
-    folded = re.findall(r"<details class=\"hide above-input\">(.*?)</details>", text, re.DOTALL)
+    folded = re.findall(r"<details class=\"admonition hide above-input\">(.*?)</details>", text, re.DOTALL)
     assert any("set_up" in part for part in folded)
     assert re.search(rf"<h1>{name[:2]} · ", text)
 
