@@ -9,10 +9,11 @@ QUICK ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
 OF_THE_COURSE = bench colab commands community doctor lab notebooks old_notebook own_data_page pages portability \
-	project tools tune
+	project tools tune website
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help doctor setup site-tools run test test-quick test-all portability floors colab-check lab notebooks bench tune pairs lint lock badges readme
+.PHONY: help doctor setup site-tools run site test test-quick test-all portability floors colab-check browsers lab \
+	notebooks bench tune pairs lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -26,23 +27,32 @@ setup: ## make .venv from requirements.lock, if it is missing or stale
 site-tools:
 	@"$(PYTHON)" tools/environment.py --site $(LESSON)
 
-run: setup ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with a table of times, memory and results
+run: site-tools ## run every lesson (or LESSON=05, or LESSON="05 06") into build/, with tables of costs and results, and the site
 	@$(VENV) tools/run.py $(LESSON)
 
+site: site-tools ## build the site of lessons and pages into build/site
+	@$(VENV) tools/website.py
+
 test: setup ## test the package with pytest and every notebook with nbval
-	@$(VENV) -m pytest tests notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+	@$(VENV) -m pytest tests notebooks --ignore=tests/browser --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 
 test-quick: setup ## test the package alone, within two minutes
 	@$(VENV) -m pytest $(OF_THE_PACKAGE)
 
-test-all: setup ## what takes longer than make test: portability, then floors
-	@$(MAKE) --no-print-directory --keep-going portability floors
+test-all: setup ## what takes longer than make test: portability, floors, colab-check, then browsers
+	@$(MAKE) --no-print-directory --keep-going portability floors colab-check browsers
 
 portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
 	@$(VENV) tools/portability.py $(LESSON)
 
 floors: setup ## run lessons 02, 04, 06 and 11 (or LESSON=05) with the lowest versions that pyproject.toml allows
 	@$(VENV) tools/floors.py $(LESSON)
+
+colab-check: setup ## run lessons 02, 06, 10 and 11 (or LESSON=05, or LESSON=all) in an environment such as Colab's
+	@$(VENV) tools/colab.py $(LESSON)
+
+browsers: site-tools ## try Binder's way in, and the site and JupyterLab in headless Chromium, light and dark
+	@$(VENV) -m pytest tests/browser
 
 lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: ROOT=1)
 	@$(VENV) tools/lab.py $(ROOT)
@@ -57,8 +67,8 @@ tune: setup ## search the settings of every rival on validation into data/tuned_
 	@$(VENV) tools/tune.py
 
 lint: setup ## check package, tools, scripts and tests with ruff
-	@$(VENV) -m ruff check recsys_utils tools notebooks/scripts tests
-	@$(VENV) -m ruff format --check recsys_utils tools notebooks/scripts tests
+	@$(VENV) -m ruff check docs recsys_utils tools notebooks/scripts tests
+	@$(VENV) -m ruff format --check docs recsys_utils tools notebooks/scripts tests
 
 pairs: setup
 	@$(VENV) -m pytest -q tests/test_notebooks.py -k hold_the_same_cells

@@ -1,20 +1,15 @@
-"""Find, execute and render the lessons: what `make run` and `make notebooks` share."""
+"""Find and execute the lessons: what `make run` and `make notebooks` share."""
 
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import latex2mathml.converter
 import nbformat
 import psutil
 from basics import BUILD, NOTEBOOKS, ROOT, SCRIPTS, find_lessons, number, write_whole  # noqa: F401, for the tools
-from jinja2 import pass_context
 from nbclient import NotebookClient
-from nbconvert.exporters import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from tqdm import tqdm
 
 CELL_TIMEOUT = 300  # seconds
@@ -81,31 +76,3 @@ class Lesson:
             finally:
                 self.seconds = time.perf_counter() - start
                 self.peak_mb = peak.megabytes
-
-
-def _mathml(latex: str, display: str) -> str:
-    # Inside an HTML page the namespace is understood; stated, it becomes a prefix that browsers do not draw.
-    return latex2mathml.converter.convert(latex, display=display).replace(
-        ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
-    )
-
-
-class _MathML(IPythonRenderer):
-    def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
-
-    def inline_math(self, body: str) -> str:
-        return _mathml(body, "inline")
-
-
-class _Exporter(HTMLExporter):
-    @pass_context
-    def markdown2html(self, context: dict, source: str) -> str:
-        return MarkdownWithMath(renderer=_MathML(escape=False)).render(source)
-
-
-def render(notebook: nbformat.NotebookNode, title: str) -> str:
-    """Turn a notebook into one HTML page that needs no network: equations as MathML, no remote scripts."""
-    html, _ = _Exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    html = re.sub(r'<script src="https://[^"]*">\s*</script>', "", html)
-    return re.sub(r'(href="\d\d_\w+)\.ipynb"', r'\1.html"', html)

@@ -8,7 +8,8 @@ from badges import repository
 from bench.report import ratio_table
 from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, number
 from pictures import draw_cost, draw_leaderboard
-from run import full_benchmark, leaderboard_table
+from run import full_benchmark
+from tables import leaderboard_table
 from tabulate import tabulate
 
 IMAGES = NOTEBOOKS / "images"

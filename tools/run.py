@@ -1,32 +1,28 @@
-"""Run the lessons into build/: executed copies, pages, a table of costs and the leaderboard."""
+"""Run the lessons into build/: executed copies, a table of costs, the leaderboard, and the site that shows them."""
 
 import datetime
-import html
 import json
 import os
 import platform
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 import psutil
-from lessons import BUILD, NOTEBOOKS, Lesson, find_lessons, number, progress_bar, render, write_whole
+import website
+from lessons import BUILD, NOTEBOOKS, Lesson, find_lessons, number, progress_bar, write_whole
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from pictures import draw_cost, draw_leaderboard
-from tabulate import tabulate
+from tables import costs_table, leaderboard_table
 from tqdm import tqdm
 
 from recsys_utils.baselines import load_tuned
 from recsys_utils.leaderboard import Leaderboard
 
-PICTURES = """<p><img src="leaderboard.png" alt="NDCG@10 with its 95 % interval, one line for each model, best on top">
-<img src="cost.png" alt="NDCG@10 with its 95 % interval against the seconds of training, a point for each model"></p>"""
-
 
 def run_lesson(lesson: Lesson, progress: tqdm) -> tuple[str | None, list[dict]]:
-    """Execute one lesson, write its copy and its page; return what failed, or None, and its leaderboard rows."""
+    """Execute one lesson, write its copy; return what failed, or None, and its leaderboard rows."""
     failure = None
 
     def on_cell() -> None:
@@ -50,23 +46,7 @@ def run_lesson(lesson: Lesson, progress: tqdm) -> tuple[str | None, list[dict]]:
         files = sorted(Path(leaderboard).glob("*.json"))
         rows = [row for file in files for row in json.loads(file.read_text(encoding="utf-8"))]
     write_whole(BUILD / lesson.path.name, nbformat.writes(lesson.notebook) + "\n")
-    write_page(lesson.path, lesson.notebook)
     return failure, rows
-
-
-def write_page(path: Path, notebook: nbformat.NotebookNode) -> None:
-    write_whole(BUILD / f"{path.stem}.html", render(notebook, path.stem))
-
-
-def write_pages_of_the_rest(run_here: set[str]) -> None:
-    """Give lessons that never ran here a page of their committed outputs, so that no link between pages is dead."""
-    missing = []
-    for path in find_lessons(NOTEBOOKS, ".ipynb", []):
-        page = BUILD / f"{path.stem}.html"
-        if path.stem not in run_here and not (page.exists() and page.stat().st_mtime > path.stat().st_mtime):
-            missing.append(path)
-    for path in tqdm(missing, unit="page", desc="pages of lessons not run here", disable=not missing):
-        write_page(path, nbformat.read(path, as_version=4))
 
 
 def machine() -> dict:
@@ -101,58 +81,6 @@ def replace_lesson(rows: list[dict], lesson: str, new: list[dict]) -> list[dict]
     today = datetime.date.today().isoformat()
     others = [row for row in rows if row["lesson"] != lesson]
     return sorted([*others, *({**row, "date": today} for row in new)], key=lambda row: row["lesson"])
-
-
-def show(rows: list[list], heading: list[str], align: list[str], dates: list[str | None], style: str) -> str:
-    """Lay a table out; where its rows were measured on several days, a last column says which."""
-    if len({date for date in dates if date}) > 1:
-        rows = [[*row, date or "–"] for row, date in zip(rows, dates, strict=True)]
-        heading, align = [*heading, "date"], [*align, "left"]
-    return tabulate(rows, heading, style, disable_numparse=True, colalign=align) if rows else "(no rows)"
-
-
-def costs_table(lessons: list[dict], style: str) -> str:
-    rows = [
-        [row["lesson"], row["title"], f"{row['seconds']:.0f}", f"{row['peak_mb']:,.0f}", "yes" if row["ok"] else "NO"]
-        for row in lessons
-    ]
-    rows.append(["", "all", f"{sum(row['seconds'] for row in lessons):.0f}", "", ""])
-    align = ["left", "left", "right", "right", "left"]
-    dates = [*(row["date"] for row in lessons), ""]
-    return show(rows, ["lesson", "", "seconds", "peak MB", "ran"], align, dates, style)
-
-
-def leaderboard_table(rows: list[dict], style: str) -> str:
-    """Lay the leaderboard out, best NDCG first, then the models that only predict ratings, best RMSE first."""
-
-    def figure(value: float | None, digits: int) -> str:
-        return "–" if value is None else f"{value:.{digits}f}"
-
-    def rank(row: dict) -> tuple:
-        rated = row["rmse_by_time"] if row["rmse_by_time"] is not None else float("inf")
-        return (row["ndcg_at_10"] is None, -(row["ndcg_at_10"] or 0), rated)
-
-    rows = sorted(rows, key=rank)
-    cells = [
-        [
-            row["model"],
-            row["lesson"],
-            row["kind"],
-            figure(row["rmse_random"], 3),
-            figure(row["rmse_by_time"], 3),
-            figure(row["recall_at_10"], 3),
-            figure(row["ndcg_at_10"], 3),
-            "–" if row["ndcg_at_10_low"] is None else f"{row['ndcg_at_10_low']:.3f} to {row['ndcg_at_10_high']:.3f}",
-            figure(row["coverage_at_10"], 2),
-            figure(row["train_seconds"], 1),
-            figure(row["query_ms"], 1),
-        ]
-        for row in rows
-    ]
-    heading = ["model", "lesson", "kind", "RMSE random", "RMSE by time", "Recall@10", "NDCG@10"]
-    heading += ["95 % interval", "coverage@10", "seconds to train", "query ms"]
-    align = ["left"] * 3 + ["right"] * 8
-    return show(cells, heading, align, [row.get("date") for row in rows], style)
 
 
 def full_benchmark() -> dict | None:
@@ -193,57 +121,6 @@ def rows_of_tuned_rivals(known: set[str]) -> list[dict]:
     return [row for model, row in rows.items() if model not in known]
 
 
-def write_index(report: dict) -> None:
-    """Write build/index.html: a link to each rendered lesson, what it cost, and the leaderboard with its pictures."""
-    pictures = ""
-    if any(row["ndcg_at_10_low"] is not None for row in report["leaderboard"]):
-        draw_leaderboard(report["leaderboard"], BUILD / "leaderboard.png")
-        draw_cost(report["leaderboard"], BUILD / "cost.png")
-        pictures = PICTURES
-    links = "\n".join(
-        f'<li><a href="{file}.html">{file[:2]} · {html.escape(title)}</a>{remark}</li>'
-        for file, title, remark in contents(report)
-    )
-    machine = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in report["machine"].items())
-    page = f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Two Towers</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
-table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; }}
-td {{ white-space: nowrap; }}
-ul {{ padding-left: 1.2rem; }}
-img {{ max-width: 100%; }}
-</style></head><body>
-<h1>Two Towers</h1>
-<ul>{links}</ul>
-<h2>Leaderboard</h2>
-<p>MovieLens 2016-10. RMSE in stars on both splits; ranking on the split by time, over the whole catalogue, seen items
-excluded. Rows without a lesson's number come from <code>make tune</code> and <code>make bench</code>.</p>
-{leaderboard_table(report["leaderboard"], "html")}
-{pictures}
-<h2>Cost of each lesson</h2>
-{costs_table(report["lessons"], "html")}
-<p>{html.escape(machine)}.</p>
-</body></html>
-"""
-    write_whole(BUILD / "index.html", page)
-
-
-def contents(report: dict) -> list[tuple[str, str, str]]:
-    """List file, title and a remark for every lesson, run here or not."""
-    ran = {row["file"]: row for row in report["lessons"]}
-    lines = []
-    for path in find_lessons(NOTEBOOKS, ".ipynb", []):
-        if path.stem not in ran:
-            lines.append((path.stem, title(nbformat.read(path, as_version=4)), " (not run here: as published)"))
-        else:
-            row = ran[path.stem]
-            lines.append((path.stem, row["title"], "" if row["ok"] else " <strong>failed</strong>"))
-    return lines
-
-
 def write_report(report: dict) -> None:
     write_whole(BUILD / "run.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
@@ -279,15 +156,15 @@ def main() -> int:
         for more in (rows_of_benchmark, rows_of_tuned_rivals):
             report["leaderboard"] += more({row["model"] for row in report["leaderboard"]})
     write_report(report)
-    shutil.copytree(NOTEBOOKS / "images", BUILD / "images", dirs_exist_ok=True)
-    write_pages_of_the_rest({row["file"] for row in report["lessons"]})
-    write_index(report)
+    if any(row["ndcg_at_10_low"] is not None for row in report["leaderboard"]):
+        draw_leaderboard(report["leaderboard"], BUILD / "leaderboard.png")
+        draw_cost(report["leaderboard"], BUILD / "cost.png")
     print("\n" + costs_table([row for row in report["lessons"] if row["lesson"] in ran], "simple"))
     shown = report["leaderboard"]
     if sys.argv[1:]:
         shown = [row for row in shown if row["lesson"] in ran]
     print("\n" + leaderboard_table(shown, "simple"))
-    print(f"\nRead the lessons at {BUILD / 'index.html'}")
+    print(f"\nRead the lessons at {website.build()}")
     for name, failure in failures.items():
         print(f"\n=== {name} failed in this cell ===\n{failure}", file=sys.stderr)
     return 1 if failures else 0
