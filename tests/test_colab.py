@@ -182,6 +182,7 @@ print("done")"""
 )
 def test_the_check_is_green_only_if_all_is_well(set_up, then, verdict, error, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(colab, "INTERPRETER", sys.executable)
+    monkeypatch.setattr(colab, "FOLDER", tmp_path)
     cells = [nbformat.v4.new_code_cell(source) for source in (set_up, then)]
     cells[0].metadata["tags"] = ["colab"]
     lesson = tmp_path / "01_try.ipynb"

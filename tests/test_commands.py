@@ -21,6 +21,9 @@ print("Collecting something", flush=True)
 pathlib.Path("pip-has-started").touch()
 time.sleep(float(os.environ["FAKE_PIP_SECONDS"]))
 """
+FAKE_SPHINX = """import pathlib, sys
+pathlib.Path(sys.argv[-1]).mkdir(parents=True)
+"""
 SLOW = "import pathlib, time\npathlib.Path('../cell-has-started').touch()\ntime.sleep(60)"
 
 
@@ -41,8 +44,10 @@ def project(tmp_path):
     (root / "notebooks" / "images").mkdir()
     (root / "tests").mkdir()
     (root / "tests" / "test_one.py").write_text("def test_one():\n    pass\n", encoding="utf-8")
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-        shutil.copy(ROOT / name, root)
+    (root / "data").mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "data/README.md"):
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "docs", root / "docs")
     shutil.copytree(ROOT / "tools", root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     write_lesson(root, "01_quick", "print(1)")
     write_lesson(root, "02_next", "print(2)")
@@ -60,12 +65,19 @@ def fake_pip(tmp_path):
 
 
 def give_environment(root):
-    """Let the project use the environment of these tests as if its set-up had made it."""
+    """Let the project use the environment of these tests, and a Sphinx that makes no page, as if set up here."""
+    fake = root / ".venv" / "fakes" / "sphinx"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").touch()
+    (fake / "__main__.py").write_text(FAKE_SPHINX, encoding="utf-8")
     python = root / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.parent.mkdir()
+    path = f'"{fake.parent}:$PYTHONPATH"'
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    code = "import environment; environment.STAMP.write_text(environment.wanted(environment.LOCK))"
+    code = """from environment import *
+STAMP.write_text(wanted(LOCK))
+SITE_STAMP.write_text(wanted(SITE_LOCK))"""
     subprocess.run([sys.executable, "-c", code], cwd=root / "tools", check=True, env=environ(PYTHONPATH=""))
 
 
@@ -213,17 +225,17 @@ pathlib.Path(os.environ["TWO_TOWERS_LEADERBOARD"], "{0}.json").write_text(json.d
     models = [row["model"] for row in report["leaderboard"]]
     assert models[:2] == ["model of 01", "model of 02"] and len(set(models)) == len(models), "and each tuned rival once"
     assert report["leaderboard"][0]["date"] == "2026-01-31" != report["leaderboard"][1]["date"]
-    index = (project / "build" / "index.html").read_text(encoding="utf-8")
-    assert index.count("2026-01-31") == 2 and "model of 01" in index
-    assert (project / "build" / "01_quick.html").exists()
+    results = (project / "build" / "site-source" / "docs" / "results.md").read_text(encoding="utf-8")
+    assert results.count("2026-01-31") == 2 and "model of 01" in results
+    assert (project / "build" / "01_quick.ipynb").exists()
     path.write_text(path.read_text(encoding="utf-8")[:100], encoding="utf-8")
     assert make(project, "run", "LESSON=02").returncode == 0, "half a report is made anew"
 
 
-def test_links_to_lessons_that_never_ran_lead_somewhere(project):
+def test_the_site_shows_a_lesson_as_it_ran_here_and_the_others_as_published(project):
     give_environment(project)
     assert make(project, "run", "LESSON=2").returncode == 0
-    build = project / "build"
-    assert 'href="01_quick.html"' in (build / "02_next.html").read_text(encoding="utf-8")
-    assert (build / "01_quick.html").exists() and (build / "images").is_dir()
-    assert "01 · Title</a> (not run here" in (build / "index.html").read_text(encoding="utf-8")
+    staged = project / "build" / "site-source" / "notebooks"
+    printed = [nbformat.read(staged / f"{name}.ipynb", 4).cells[1].outputs for name in ("01_quick", "02_next")]
+    assert printed[0] == [] and printed[1][0]["text"] == "2\n"
+    assert (staged / "images").is_dir()

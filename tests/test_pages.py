@@ -70,8 +70,8 @@ def test_lesson_links_its_terms_to_the_glossary_and_no_heading_does(lesson):
 
 def test_needs_are_the_links_of_what_you_will_need():
     script = (
-        "# # Title\n#\n# **What you'll need**: [Lesson 07](07_a.ipynb) or [Lesson\n# 03](03_b.ipynb); half a\n# minute; "
-        "half a gigabyte\n# of memory.\n\n# %% [markdown]\n# [Lesson 09](09_c.ipynb) comes later.\n"
+        "# # Title\n#\n# **What you'll need**: [Lesson 07](07_a.ipynb) or [Lesson\n# 03](03_b.ipynb); half a\n"
+        "# minute; half a gigabyte\n# of memory.\n\n# %% [markdown]\n# [Lesson 09](09_c.ipynb) comes later.\n"
     )
     assert course_map.needed_lessons(script) == ["03", "07"]
     assert course_map.time_and_memory(script) == ("½", "0.5")

@@ -11,7 +11,7 @@ def fetch(file: str, base: str, known_hash: str, way_out: str) -> Path:
     ----------
     file : its name, below the address `base`
     base : address of a folder on the web
-    known_hash : hexadecimal; SHA-256, or another algorithm as in 'md5:2f…'
+    known_hash : hexadecimal; SHA-256, or another algorithm's after its name and a colon ('md5' is one)
     way_out : sentence for the errors: what a reader can do
 
     Raises

@@ -201,7 +201,7 @@ def _watch(
     duration = videos["video_duration"].to_numpy(int)[video]
     played = np.round(ratio * duration).astype(int)
     start = np.maximum(videos["upload_dt"].to_numpy("datetime64[D]")[video], FIRST_DAY)
-    left = (FIRST_DAY + N_DAYS - start).astype(int) * 86_400_000  # milliseconds
+    left = (FIRST_DAY + np.timedelta64(N_DAYS, "D") - start).astype(int) * 86_400_000  # milliseconds
     local = start.astype("datetime64[ms]") + np.floor(rng.random(len(user)) * left).astype("timedelta64[ms]")
     return pd.DataFrame(
         {
