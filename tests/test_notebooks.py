@@ -112,7 +112,7 @@ def test_set_up_cell_is_the_same_in_every_lesson(notebook):
 
 def test_set_up_cell_installs_what_the_badge_opens(lesson, notebook):
     badge = re.search(
-        rf"colab.research.google.com/github/{repository()}/blob/(.+)/notebooks/{lesson}.ipynb", prose(notebook)
+        rf"colab.research.google.com/github/{repository()}/blob/([^/]+)/notebooks/{lesson}.ipynb", prose(notebook)
     )
     cell = next(cell.source for cell in code_cells(notebook) if "colab" in cell.metadata.get("tags", []))
     assert f"two-towers[lessons] @ https://github.com/{repository()}/archive/refs/heads/{badge[1]}.zip" in cell

@@ -32,7 +32,7 @@ FOR_AXE = ["docs/index", f"notebooks/{IN_BATCH}", "docs/glossary", "docs/symptom
 FAULTS = r"""() => {
   const faults = [];
   const name = (part) => `${part.tagName}.${part.className} ${part.textContent.trim().slice(0, 60)}`;
-  const article = document.querySelector(".bd-article, #main-content");
+  const article = document.querySelector(".bd-article") ?? document.querySelector("#main-content");
   const scrolls = (part) => /auto|scroll/.test(getComputedStyle(part).overflowX);
   if (document.documentElement.scrollWidth > innerWidth) faults.push("the page scrolls sideways");
   for (const part of article.querySelectorAll("pre, table, math, img, svg, dt")) {
