@@ -40,6 +40,7 @@ napoleon_use_rtype = False
 default_role = "code"
 
 html_theme = "sphinx_book_theme"
+html_use_index = html_domain_indices = False  # the search finds more
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_js_files = ["tables.js"]

@@ -32,7 +32,7 @@ FOR_AXE = ["docs/index", f"notebooks/{IN_BATCH}", "docs/glossary", "docs/symptom
 FAULTS = r"""() => {
   const faults = [];
   const name = (part) => `${part.tagName}.${part.className} ${part.textContent.trim().slice(0, 60)}`;
-  const article = document.querySelector(".bd-article, #main-content");
+  const article = document.querySelector(".bd-article") ?? document.querySelector("#main-content");
   const scrolls = (part) => /auto|scroll/.test(getComputedStyle(part).overflowX);
   if (document.documentElement.scrollWidth > innerWidth) faults.push("the page scrolls sideways");
   for (const part of article.querySelectorAll("pre, table, math, img, svg, dt")) {
@@ -207,6 +207,7 @@ def test_axe_finds_no_serious_violation(open_page, name, theme):
     if CHROMIUM is not None:
         from axe_playwright_python.sync_playwright import Axe
     page = open_page(name, 1280, theme)
+    page.wait_for_function("document.getAnimations().length === 0")  # colours change slowly as the theme is set
     violations = Axe().run(page).response["violations"]
     found = [
         f"{violation['id']} ({violation['impact']}): {part['html'][:160]} {part.get('failureSummary', '')[:200]}"
