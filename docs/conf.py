@@ -59,7 +59,7 @@ html_theme_options = {
     },
     "home_page_in_toc": True,
     "navbar_persistent": [],  # the search field stands in the sidebar
-    "secondary_sidebar_items": {"**": ["page-toc"], "docs/index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "docs/index": [], "docs/results": []},
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "search_bar_text": "Search the course",

@@ -1,5 +1,5 @@
 // Columns of numbers to the right, words to the left; and what scrolls sideways can be reached with the keyboard.
-const NUMBER = /^[-−+±]?[\d,]*\.?\d+(e[-+]?\d+)?( ?%)?( to [-−+]?[\d,]*\.?\d+)?$/;
+const NUMBER = /^[-−+±]?[\d,]*\.?[\d½]+(e[-+]?\d+)?( ?%)?( to [-−+]?[\d,]*\.?\d+)?$/;
 const NOTHING = /^(–|nan|NaN|None|)$/;
 
 function alignColumns(table) {

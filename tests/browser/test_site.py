@@ -207,6 +207,7 @@ def test_axe_finds_no_serious_violation(open_page, name, theme):
     if CHROMIUM is not None:
         from axe_playwright_python.sync_playwright import Axe
     page = open_page(name, 1280, theme)
+    page.wait_for_function("document.getAnimations().length === 0")  # colours change slowly as the theme is set
     violations = Axe().run(page).response["violations"]
     found = [
         f"{violation['id']} ({violation['impact']}): {part['html'][:160]} {part.get('failureSummary', '')[:200]}"
