@@ -268,17 +268,22 @@ print("users", user_features.shape, "items", item_features.shape)
 strength = keras.Variable([0.0, 0.0], trainable=False)  # of the penalty on vectors, on biases
 
 
-def penalise(which):
-    return lambda weights: strength[which] * keras.ops.sum(weights**2)
+class Penalty(keras.Regularizer):
+    def __init__(self, which):
+        self.which = which
+
+    def __call__(self, weights):
+        return strength[self.which] * keras.ops.sum(weights**2)
 
 
 def make_tower(features, rung):
     row, x = keras.Input((), dtype="int32"), keras.Input((features.shape[1],))
-    vector = layers.Embedding(len(features), DIM, embeddings_regularizer=penalise(0))(row)  # (batch, DIM)
-    bias = layers.Embedding(len(features), 1, "zeros", embeddings_regularizer=penalise(1))(row)  # (batch, 1)
+    vector = layers.Embedding(len(features), DIM, embeddings_regularizer=Penalty(0))(row)  # (batch, DIM)
+    bias = layers.Embedding(len(features), 1, "zeros", embeddings_regularizer=Penalty(1))(row)  # (batch, 1)
+    nonlinear = rung == "nonlinear, ids and features"
+    hidden = layers.Dense(HIDDEN, "tanh")(x) if nonlinear else layers.Identity()(x)  # Keras 3.10 wants every input used
     if rung == "linear, ids":
         return keras.Model([row, x], [vector, bias])
-    hidden = layers.Dense(HIDDEN, "tanh")(x) if rung == "nonlinear, ids and features" else x
     return keras.Model([row, x], [layers.Add()([vector, layers.Dense(DIM)(hidden)]), bias])
 
 
