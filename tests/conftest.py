@@ -19,8 +19,10 @@ from recsys_utils.datasets import movielens
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
-    """Keep the reader's settings out of the tests, and downloads out of the reader's cache."""
+    """Keep the reader's settings, and those of the make that calls us, out of the tests; downloads out of the cache."""
     for name in ("MOVIELENS_PATH", "MOVIELENS_MIRROR", "TWO_TOWERS_LEADERBOARD", "TWO_TOWERS_ITEM_VECTORS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TWO_TOWERS_CACHE", str(tmp_path / "cache"))
     for name in ("NO_PROXY", "no_proxy"):

@@ -82,8 +82,7 @@ SITE_STAMP.write_text(wanted(SITE_LOCK))"""
 
 
 def environ(**settings):
-    quiet = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return quiet | {"PYTHON": sys.executable} | settings
+    return os.environ | {"PYTHON": sys.executable} | settings
 
 
 def make(root, *arguments, **settings):

@@ -115,7 +115,7 @@ def test_newest_releases_are_tried_weekly_without_the_lock():
 
 
 def test_a_test_run_without_set_up_uses_the_python_it_is_given():
-    command = ["make", "--no-print-directory", "--dry-run", "test-quick", "--assume-old=setup", "VENV=other-python"]
+    command = ["make", "--dry-run", "test-quick", "--assume-old=setup", "VENV=other-python"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("other-python -m pytest tests/test_"), result.stdout
 
