@@ -63,7 +63,7 @@ notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write t
 bench: setup ## measure quality, speed and cost into build/bench.md in 25 minutes (or QUICK=1: a first look in 2)
 	@$(VENV) tools/bench $(QUICK)
 
-tune: setup ## search the settings of every rival on validation into data/tuned_baselines.json, in about two hours
+tune: setup ## search the settings of every rival on validation into data/tuned_baselines.json, in about four processor hours
 	@$(VENV) tools/tune.py
 
 lint: setup ## check package, tools, scripts and tests with ruff
