@@ -12,7 +12,9 @@ OF_THE_COURSE = bench colab commands community doctor lab notebooks old_notebook
 	project tools tune website
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
-.PHONY: help doctor setup site-tools run site test test-quick test-all portability floors colab-check browsers lab \
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+
+.PHONY: help doctor setup site-tools run site test test-quick test-all solutions portability floors colab-check browsers lab \
 	notebooks bench tune pairs lint lock badges readme
 
 help: ## list the commands
@@ -34,13 +36,16 @@ site: site-tools ## build the site of lessons and pages into build/site
 	@$(VENV) tools/website.py
 
 test: setup ## test the package with pytest and every notebook with nbval
-	@$(VENV) -m pytest tests notebooks --ignore=tests/browser --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+	@$(VENV) -m pytest tests notebooks --ignore=tests/browser --ignore=notebooks/solutions $(NBVAL)
 
 test-quick: setup ## test the package alone, within two minutes
 	@$(VENV) -m pytest $(OF_THE_PACKAGE)
 
-test-all: setup ## what takes longer than make test: portability, floors, colab-check, then browsers
-	@$(MAKE) --no-print-directory --keep-going portability floors colab-check browsers
+test-all: setup ## what takes longer than make test: solutions, portability, floors, colab-check, then browsers
+	@$(MAKE) --no-print-directory --keep-going solutions portability floors colab-check browsers
+
+solutions: setup ## run the solutions of the exercises (or LESSON=05) with nbval
+	@$(VENV) -m pytest $(or $(foreach l,$(LESSON),$(wildcard notebooks/solutions/$(l)_*.ipynb)),notebooks/solutions) $(NBVAL)
 
 portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
 	@$(VENV) tools/portability.py $(LESSON)

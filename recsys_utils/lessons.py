@@ -1,18 +1,58 @@
-"""The models of the lessons, for data of your own: a lesson is the one place where its model is written."""
+"""Lessons run from elsewhere, a solution or data of your own: a lesson is the one place where its code is written."""
 
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from recsys_utils.checks import check_choice, check_columns
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
 
-CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
-BORROWED = ("parameters", "model")  # tags
+MARK = re.compile(r"^# %%(.*)\n", re.MULTILINE)  # the line above a cell
 LEAST = 4  # rows of a user: one for the test, one for validation, two to train on
+
+
+class Cell(NamedTuple):
+    """A cell of a lesson's script: its tags, whether it is prose, how many lines stand above it, and its text."""
+
+    tags: list[str]
+    prose: bool
+    lines_above: int
+    text: str
+
+
+def run_lesson(lesson: str, namespace: dict[str, Any], until: str | None = None, **values: Any) -> None:
+    """Run the cells of a lesson, without their output, so that what they define is at hand.
+
+    Parameters
+    ----------
+    lesson : two digits, such as '03'
+    namespace : what the cells define goes here; in a notebook `globals()`
+    until : text of a heading of the lesson, such as 'Evaluate'; the cells above it alone are run. None runs all.
+    values : the lesson's parameters by name, such as EPOCHS=3, where they shall differ from the lesson's own
+
+    Raises
+    ------
+    ValueError
+        No such lesson, heading or parameter.
+    """
+    from IPython.utils.capture import capture_output
+
+    check_choice("lesson", lesson, list(scripts := _scripts()))
+    cells = _read(scripts[lesson])
+    if until is not None:
+        headings = [re.findall(r"^# #+ (.+)$", cell.text, re.MULTILINE) if cell.prose else [] for cell in cells]
+        check_choice("until", until, [heading for some in headings for heading in some])
+        cells = cells[: next(place for place, some in enumerate(headings) if until in some)]
+    code = [cell for cell in cells if not cell.prose and "colab" not in cell.tags]
+    with capture_output():
+        _run(code, scripts[lesson], namespace, values)
+        if pyplot := sys.modules.get("matplotlib.pyplot"):
+            pyplot.close("all")
+    print(f"Ran {len(code)} cells of lesson {lesson}.")
 
 
 def borrow(lesson: str, **values: Any) -> ModuleType:
@@ -39,20 +79,14 @@ def borrow(lesson: str, **values: Any) -> ModuleType:
     TypeError
         No movies, or movies of another kind.
     """
-    scripts = {path.name[:2]: path for path in _folder().glob("*.py")}
-    lent = {number: cells for number, path in sorted(scripts.items()) if (cells := _cells(path))}
-    check_choice("lesson", lesson, list(lent))
+    scripts = _scripts()
+    read = {number: _read(path) for number, path in scripts.items()}
+    check_choice("lesson", lesson, [one for one, cells in read.items() if any("model" in cell.tags for cell in cells)])
     _check_movies(movies := values.pop("movies", None))
     module = ModuleType(f"lesson_{lesson}", f"The model of lesson {lesson}, out of {scripts[lesson].name}")
     module.__file__, module.movies = str(scripts[lesson]), movies
-    for tag, lines_above, source in lent[lesson]:
-        # Blank lines keep the script's numbering, for tracebacks and for TensorFlow, which reads the source again.
-        exec(compile("\n" * lines_above + source, module.__file__, "exec"), vars(module))
-        if tag == "parameters":
-            known = [name for name in vars(module) if name.isupper()]
-            for name, value in values.items():
-                check_choice("parameter", name, known)
-                setattr(module, name, value)
+    lent = [cell for cell in read[lesson] if {"parameters", "model"} & set(cell.tags)]
+    _run(lent, scripts[lesson], vars(module), values)
     train = module.validation_split.train  # the shortest part that a model is trained on
     examples = len(train) - train[USER_ID].nunique()  # a user's first row has no history
     if examples < module.BATCH:
@@ -70,18 +104,37 @@ def _folder() -> Path:
     return copy if copy.is_dir() else package.parent / "notebooks" / "scripts"
 
 
-def _cells(path: Path) -> list[tuple[str, int, str]]:
-    """List tag, lines above and source of the cells that a lesson lends; none if it lends no model."""
+def _scripts() -> dict[str, Path]:
+    """Find the script of each lesson by its two digits."""
+    return {path.name[:2]: path for path in sorted(_folder().glob("[0-9][0-9]_*.py"))}
+
+
+def _read(path: Path) -> list[Cell]:
+    """Cut a script into its cells."""
     text = path.read_text(encoding="utf-8")
-    marks = [*CELL.finditer(text)]
+    marks = [*MARK.finditer(text)]
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
-    cells = [
-        (tag, text.count("\n", 0, mark.end()), text[mark.end() : end])
-        for mark, end in zip(marks, ends, strict=True)
-        for tag in BORROWED
-        if f'"{tag}"' in mark[1]
-    ]
-    return cells if any(tag == "model" for tag, *_ in cells) else []
+    cells = []
+    for mark, end in zip(marks, ends, strict=True):
+        tags, prose, above = (
+            re.findall(r'"([\w-]+)"', mark[1]),
+            "[markdown]" in mark[1],
+            text.count("\n", 0, mark.end()),
+        )
+        cells.append(Cell(tags, prose, above, text[mark.end() : end]))
+    return cells
+
+
+def _run(cells: list[Cell], path: Path, namespace: dict[str, Any], values: dict[str, Any]) -> None:
+    """Run cells in a namespace; those with the tag 'parameters' are followed by the parameters' new values."""
+    for cell in cells:
+        # Blank lines keep the script's numbering, for tracebacks and for TensorFlow, which reads the source again.
+        exec(compile("\n" * cell.lines_above + cell.text, str(path), "exec"), namespace)
+        if "parameters" in cell.tags:
+            known = re.findall(r"^([A-Z][A-Z_0-9]*)\b.*=", cell.text, re.MULTILINE)
+            for name in values:
+                check_choice("parameter", name, known)
+            namespace.update(values)
 
 
 def _check_movies(movies: Any) -> None:

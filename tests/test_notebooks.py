@@ -9,12 +9,15 @@ from badges import repository
 from lessons import NOTEBOOKS, ROOT, SCRIPTS
 
 LESSONS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+SOLUTIONS = sorted(f"solutions/{path.stem}" for path in SCRIPTS.glob("solutions/*.py"))
+# Lessons of the second edition, until all are.
+SECOND = [lesson for lesson in LESSONS if "# ## Check yourself\n" in (SCRIPTS / f"{lesson}.py").read_text("utf-8")]
 PAGES = ["README.md", "data/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 MARKDOWN_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 
 
-@pytest.fixture(params=LESSONS)
+@pytest.fixture(params=LESSONS + SOLUTIONS)
 def lesson(request):
     return request.param
 
@@ -37,9 +40,23 @@ def outputs(cell):
         yield output, output.get("text", "") or output.get("data", {}).get("text/plain", "")
 
 
+def read(lesson):
+    return nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+
+
+def tags_of(cell):
+    return cell.metadata.get("tags", [])
+
+
+def section(notebook, heading):
+    """Return the prose from this heading to the next of the same level."""
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", prose(notebook), re.DOTALL | re.MULTILINE)[1]
+
+
 def test_every_notebook_has_a_script():
     assert LESSONS, "no lesson found"
     assert sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")) == LESSONS
+    assert sorted(f"solutions/{path.stem}" for path in NOTEBOOKS.glob("solutions/*.ipynb")) == SOLUTIONS
 
 
 def test_script_and_notebook_hold_the_same_cells(lesson, notebook):
@@ -77,7 +94,42 @@ def test_cells_are_small(notebook):
         assert len(cell.source.splitlines()) <= 25, cell.source
 
 
-def test_claims_are_checked(notebook):
+@pytest.mark.parametrize("lesson", SECOND)
+def test_a_lesson_is_short(lesson):
+    notebook = read(lesson)
+    cells = [cell for cell in code_cells(notebook) if "colab" not in tags_of(cell)]
+    lines = [[line for line in cell.source.splitlines() if line.strip()] for cell in cells]
+    assert len(cells) <= 48
+    assert sum(map(len, lines)) <= 250
+    assert all(len(cell.source.splitlines()) <= 15 for cell in cells), [cell for cell in lines if len(cell) > 15]
+    words = re.sub(r"^\[!\[.*$", "", prose(notebook), flags=re.MULTILINE).split()
+    assert len(words) <= 1800
+    everything = "\n".join(cell.source for cell in notebook.cells)
+    assert not re.findall(r"(?i)\b(?:films?|persons?)\b", everything), "a lesson says movie and user"
+
+
+@pytest.mark.parametrize("lesson", SECOND)
+def test_a_lesson_has_a_diagram_questions_with_answers_and_exercises_with_solutions(lesson):
+    notebook = read(lesson)
+    assert any("draw_two_towers(" in cell.source for cell in code_cells(notebook))
+    questions = section(notebook, "Check yourself")
+    assert 3 <= questions.count("<details>") == questions.count("</details>") <= 5
+    exercises = re.findall(r"^\d\. \*\*(.+?)\.?\*\*", section(notebook, "Exercises"), re.MULTILINE)
+    assert 3 <= len(exercises) <= 4
+    assert f"(solutions/{lesson}.ipynb)" in section(notebook, "Exercises")
+    solutions = re.split(r"^## ", "\n\n".join(cell.source for cell in read(f"solutions/{lesson}").cells), flags=re.M)[
+        1:
+    ]
+    assert [text.partition("\n")[0] for text in solutions] == [
+        f"Exercise {place}. {title}" for place, title in enumerate(exercises, 1)
+    ]
+    for text in solutions:
+        assert re.search(r"^\s*assert ", text, re.MULTILINE), f"nothing is checked in\n{text}"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_claims_are_checked(lesson):
+    notebook = read(lesson)
     compared = [cell for cell in code_cells(notebook) if "nbval-check-output" in cell.metadata.get("tags", [])]
     assert len(compared) >= 3
     assert all(cell.outputs for cell in compared), "a compared cell without output compares nothing"
@@ -85,7 +137,9 @@ def test_claims_are_checked(notebook):
     assert len(asserts) >= 3
 
 
-def test_anatomy(lesson, notebook):
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_anatomy(lesson):
+    notebook = read(lesson)
     first = notebook.cells[0].source
     assert re.match(r"# \w+", first)
     for heading in ("**What you'll do**", "**What you'll learn**", "**What you'll need**"):
@@ -142,8 +196,8 @@ def check_links(text, folder):
         assert not target.startswith("http"), f"the image {target} needs the network"
 
 
-def test_links_and_alt_text_of_lessons(notebook):
-    check_links(prose(notebook), NOTEBOOKS)
+def test_links_and_alt_text_of_lessons(lesson, notebook):
+    check_links(prose(notebook), (NOTEBOOKS / lesson).parent)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -25,6 +25,13 @@ def find_lessons(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
     return [lesson for lesson in lessons if not wanted or number(lesson) in {one.zfill(2) for one in wanted}]
 
 
+def find_solutions(scripts: Path, wanted: list[str]) -> list[Path]:
+    """List the scripts of the solutions, in order; `wanted` numbers select those of some lessons."""
+    wanted = [one.zfill(2) for one in wanted]
+    solutions = sorted((scripts / "solutions").glob("[0-9][0-9]_*.py"))
+    return [solution for solution in solutions if not wanted or number(solution) in wanted]
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that whoever stops us leaves the old one or the new one, never a half."""
     unfinished = path.with_name(f".{path.name}.unfinished")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from basics import BUILD, NOTEBOOKS, ROOT, SCRIPTS, find_lessons, number, write_whole  # noqa: F401, for the tools
+from basics import BUILD, NOTEBOOKS, ROOT, SCRIPTS, find_lessons, find_solutions, number, write_whole  # noqa: F401, for the tools
 from nbclient import NotebookClient
 from tqdm import tqdm
 
@@ -40,7 +40,7 @@ class MemoryPeak:
 
 
 class Lesson:
-    """One notebook and its execution in a fresh kernel, with notebooks/ as working directory."""
+    """One notebook and its execution in a fresh kernel, in the folder where it lies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class Lesson:
             record_timing=False,
             coalesce_streams=True,  # how the kernel cuts printed text into messages is a matter of timing
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            resources={"metadata": {"path": str(NOTEBOOKS)}},
+            resources={"metadata": {"path": str(self.path.parent)}},
             on_cell_executed=lambda **_: on_cell(),
         )
         start = time.perf_counter()

@@ -5,16 +5,16 @@ import sys
 
 import nbformat
 from jupytext.cli import jupytext
-from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons, progress_bar, write_whole
+from lessons import NOTEBOOKS, ROOT, SCRIPTS, Lesson, find_lessons, find_solutions, progress_bar, write_whole
 
 
-def normalise(notebook: nbformat.NotebookNode) -> None:
+def normalise(notebook: nbformat.NotebookNode, formats: str) -> None:
     """Keep nothing that differs between two runs of the same lesson on one machine."""
     for position, cell in enumerate(notebook.cells):
         cell.id = f"cell-{position:03}"
         cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
     notebook.metadata = {
-        "jupytext": {"formats": "notebooks//ipynb,notebooks/scripts//py:percent"},
+        "jupytext": {"formats": formats},
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
@@ -23,13 +23,15 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
 
 def main() -> None:
     os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 07 and 11 leave their vectors for lesson 16
-    for script in find_lessons(SCRIPTS, ".py", sys.argv[1:]):
+    wanted = sys.argv[1:]
+    for script in [*find_lessons(SCRIPTS, ".py", wanted), *find_solutions(SCRIPTS, wanted)]:
         jupytext(["--quiet", "--sync", str(script)])
-        lesson = Lesson(NOTEBOOKS / f"{script.stem}.ipynb")
+        lesson = Lesson(NOTEBOOKS / script.relative_to(SCRIPTS).with_suffix(".ipynb"))
         with progress_bar(lesson.code_cells) as progress:
             progress.set_description(lesson.path.stem)
             lesson.execute(lambda: progress.update())
-        normalise(lesson.notebook)
+        folders = [folder.relative_to(ROOT).as_posix() for folder in (lesson.path.parent, script.parent)]
+        normalise(lesson.notebook, "{}//ipynb,{}//py:percent".format(*folders))
         write_whole(lesson.path, nbformat.writes(lesson.notebook) + "\n")
         script.touch()  # the newer of a pair rewrites the other at the next sync; nobody has edited the notebook yet
 
