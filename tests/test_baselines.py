@@ -16,6 +16,7 @@ from recsys_utils.baselines import (
     ials_factors,
     load_tuned,
     predict_with_surprise,
+    predict_with_trees,
     rank,
     rank_with_bpr,
     rank_with_ials,
@@ -24,7 +25,8 @@ from recsys_utils.baselines import (
     rating_model,
 )
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
-from recsys_utils.metrics import RankingTask, make_ranking_task
+from recsys_utils.datasets.synthetic import generate_planted
+from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
 
 
 def frame(*rows: tuple[int, int, float]) -> pd.DataFrame:
@@ -150,6 +152,32 @@ def test_surprise_is_silent(capfd):
 def test_bad_ratings_are_named(train, test, message):
     with pytest.raises(ValueError, match=message):
         predict_with_surprise(NormalPredictor(), train, test)
+
+
+# --- predict_with_trees -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world():
+    return generate_planted(100, 60, 3_000)
+
+
+def test_trees_read_the_features_of_a_new_item(world):
+    train, test = world.ratings[world.ratings[ITEM_ID] > 10], world.ratings[world.ratings[ITEM_ID] <= 10]
+    categories = ["region", "device", "category", "subcategory", "brand"]
+    predicted = predict_with_trees(train, test, world.users, world.items, categories, rounds=100)
+    assert predicted.shape == (len(test),)
+    mean = np.full(len(test), train[RATING].mean())
+    assert rmse(test[RATING], predicted) < 0.9 * rmse(test[RATING], mean)
+    backwards = predict_with_trees(train, test[::-1], world.users, world.items, categories, rounds=100)
+    assert backwards[::-1] == pytest.approx(predicted), "aligned with the rows of the test"
+
+
+def test_trees_want_features_of_every_pair(world):
+    with pytest.raises(ValueError, match="items has no row of item_id 1; expected features of every pair"):
+        predict_with_trees(world.ratings, world.ratings, world.users, world.items[1:], ["region"])
+    with pytest.raises(ValueError, match="colour"):
+        predict_with_trees(world.ratings, world.ratings, world.users, world.items, ["colour"])
 
 
 # --- rating_model ---------------------------------------------------------------------------------------------------
