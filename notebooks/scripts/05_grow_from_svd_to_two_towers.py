@@ -163,8 +163,7 @@ assert np.allclose(angles, [45, 0], atol=1e-3), "one direction in common, the ot
 # %%
 left, sigma, right = np.linalg.svd(table, full_matrices=False)  # (n_users, n_items), (n_items,), (n_items, n_items)
 svd_error = np.sqrt((sigma[RANK:] ** 2).sum() / table.size)  # RMSE of the truncated SVD
-print("strengths", sigma[:10].round(1))
-print(f"truncated after {RANK}: RMSE {svd_error:.3f} stars")
+print("strengths", sigma[:10].round(1), f"\ntruncated after {RANK}: RMSE {svd_error:.3f} stars")
 assert not default or sigma[4] > 1.2 * sigma[5], "there should be a gap after the fifth direction"
 
 # %% [markdown]
@@ -177,10 +176,12 @@ rest = table - (left[:, :RANK] * sigma[:RANK]) @ right[:RANK]  # (n_users, n_ite
 shuffled = np.random.default_rng(1).permutation(rest.ravel()).reshape(rest.shape)
 chance = np.linalg.norm(shuffled, 2)  # its largest singular value
 noise = stars.to_numpy() - full.pivot(index=USER_ID, columns=ITEM_ID, values=EXPECTED).to_numpy()
-print(f"strongest by chance {chance:.1f}; strongest of the noise that was planted {np.linalg.norm(noise, 2):.1f}")
-print("directions above chance:", (sigma > chance).sum())
-assert not default or (sigma > chance).sum() == 8, "three more than five should stand out of the noise"
-assert not default or sigma[7] > np.linalg.norm(noise, 2) > sigma[8], "and the true noise should say the same"
+level = {"by chance": chance, "in the planted noise": np.linalg.norm(noise, 2)}
+above = {name: int((sigma > strongest).sum()) for name, strongest in level.items()}
+print(
+    "strongest direction", {name: round(strongest, 1) for name, strongest in level.items()}, "\ndirections above", above
+)
+assert not default or set(above.values()) == {8}, "three more than five should stand out, by either level"
 
 # %% [markdown]
 # So eight directions stand out: five strong ones and three weak ones. Only because this world is planted can we check
@@ -288,7 +289,6 @@ def as_columns(frame, categories, numbers):
 
 user_features = as_columns(planted.users, ["region", "device"], ["age", "gender", "interactions"])
 item_features = as_columns(planted.items, ["category", "subcategory", "brand"], ["price", "discount"])
-print("users", user_features.shape, "items", item_features.shape)
 
 
 def rows_of(pairs):
@@ -413,7 +413,7 @@ for rung, colour in zip(RUNGS, ("C3", "C5", "C0"), strict=True):
     axis.plot(range(1, EPOCHS + 1), curve, color=colour)
     axis.annotate(rung, (EPOCHS, curve[-1]), (6, -3), textcoords="offset points", color=colour)
 axis.axhline(metrics.rmse(validation[RATING], validation[EXPECTED]), color="C6", linestyle="--")
-axis.set(title="Learning curves", xlabel="epoch", ylabel="validation RMSE (stars)")
+axis.set(title="Learning curves", xlabel="epoch", ylabel="validation RMSE (stars)", xticks=range(5, EPOCHS + 1, 5))
 plt.show()
 
 # %% [markdown]
@@ -484,10 +484,12 @@ results_table(steps)
 left_over = steps["gap left (stars)"] / (against["mean"].iloc[0] - floor)
 assert not default or left_over.iloc[-1] < 0.1, "the last rung should leave less than a tenth of the mean's gap"
 assert not default or against["verdict"].iloc[-1] == "better", "and beat the trees"
+assert not default or against["mean"][3] > against["mean"][1], "the lowest rung should stay behind SVD"
 print("share of the mean's gap that is left:", ", ".join(f"{share:.0%}" for share in left_over))
 
 # %% [markdown]
-# Every step counts, and the hidden layer brings the towers past the trees.
+# Every step counts, and the hidden layer brings the towers past the trees. The lowest rung alone stays a little behind
+# the tuned SVD.
 #
 # ## See what a hidden layer is for
 #
@@ -598,7 +600,7 @@ results_table(shown, digits=2)
 # 2. **Shuffle the wrong table.** Without training: shuffle the whole table in place of what remains. Aim at fewer
 #    directions than eight above chance. Repeat it ten times: is the count stable?
 # 3. **Half a table.** Hide half of the full table from the linear towers, and fill the holes with 0 for the SVD. Aim at
-#    towers with an RMSE on the hidden half at least 10 % below the SVD's.
+#    towers with an RMSE on the hidden half at least 5 % below the SVD's.
 # 4. **Two directions.** Set `DIM` to 2 and train the three rungs on `fit`. Aim at a top rung at least 5 % above its
 #    validation error with `DIM` 8. Which rung suffers most?
 #
