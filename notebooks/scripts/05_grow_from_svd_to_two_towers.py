@@ -58,8 +58,6 @@ if util.find_spec("recsys_utils") is None:
 from recsys_utils.setup import set_up
 
 set_up(keras=3)
-from itertools import pairwise
-
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -467,7 +465,7 @@ results_table(against)
 
 # %%
 rows = []
-for lower, upper in pairwise(["mean", *RUNGS]):
+for lower, upper in zip(["mean", *RUNGS[:-1]], RUNGS, strict=True):
     pair = {name: predictions[name] for name in (lower, upper)}
     step = comparison.compare_rmse(pair, test, RATING, against=lower, level=1 - 0.05 / 3).iloc[1]
     rows.append((upper, step["mean"] - floor, *step[["difference", "low", "high", "verdict"]]))
