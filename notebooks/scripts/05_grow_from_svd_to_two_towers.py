@@ -392,7 +392,7 @@ results_table(tried.add_prefix("penalty ").rename_axis("validation RMSE").reset_
 # the top the two strongest are close: the vectors of ids are practically zero.
 
 # %%
-assert not default or 1 < chosen.iloc[0] < 100 <= chosen.iloc[1] < 1_000, "the best should lie inside the grid"
+assert not default or 1 < chosen.iloc[0] < 100 <= chosen.iloc[1], "ids alone should want a weak penalty"
 assert not default or abs(tried.iloc[2].diff().iloc[-1]) < 0.003, "the two strongest should be close at the top"
 
 # %% [markdown]
@@ -460,7 +460,7 @@ against.insert(2, "above the floor", [f"{error / floor - 1:.0%}" for error in ag
 results_table(against)
 
 # %% [markdown]
-# Then each step by itself: paired with the rung below, users resampled. Three intervals of 98.3 % hold together with 95
+# Then each step by itself: paired with the rung below, users resampled. Three intervals of 98.3 % hold together at 95
 # %. See the gap to the floor close.
 
 # %%
@@ -564,7 +564,8 @@ results_table(shown, digits=2)
 #
 # </details>
 #
-# 2. The linear towers cannot have a smaller error than the truncated SVD. Why do they often win on a *test* part?
+# 2. The linear towers cannot have a smaller error than the truncated SVD. How can they win on a *test* part all the
+#    same?
 #
 # <details><summary>Answer</summary>
 #
@@ -599,7 +600,7 @@ results_table(shown, digits=2)
 #
 # - Two linear towers over one-hot ids reached truncated SVD's error within 1 %, and span the same subspaces: they are
 #   matrix factorisation.
-# - Eight directions of the table stand out of its noise, though the gap after five is the largest one.
+# - Eight directions of the table stand out of its noise, three more than the gap after five suggests.
 # - Ids, then features, then a hidden layer: every rung was better than the one below. The last left less than a tenth
 #   of the mean's gap to the floor, and its surface of age and price was the nearest.
 #
