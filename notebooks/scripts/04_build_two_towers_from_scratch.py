@@ -27,7 +27,7 @@
 # - what features buy when ratings are few or an item is new.
 #
 # **What you'll need**: [Lesson 01](01_generate_synthetic_data.ipynb) for the two worlds and the noise floor, [Lesson
-# 02](02_predict_ratings_with_classic_baselines.ipynb) for the rivals; you need not have run them. One minute; 0.4 GB of
+# 02](02_predict_ratings_with_classic_baselines.ipynb) for the rivals; you need not have run them. One minute; 0.5 GB of
 # memory.
 
 # %% [markdown]
