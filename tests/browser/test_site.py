@@ -27,6 +27,7 @@ IN_BATCH = next(name for name in LESSONS if name.startswith("11"))
 WITH_PICTURE = ["docs/index", "docs/glossary", "docs/symptoms", "docs/course_map", "docs/results", "docs/api"]
 WITH_PICTURE += [f"notebooks/{name}" for name in LESSONS if name[:2] in ("01", "07", "11", "14")]
 FOR_AXE = ["docs/index", f"notebooks/{IN_BATCH}", "docs/glossary", "docs/symptoms", "docs/api"]
+FOR_AXE += [f"notebooks/{LESSONS[0]}", *(f"notebooks/solutions/{name}" for name in SOLUTIONS[:1])]
 
 UNFOLD = "document.querySelectorAll('.bd-article details:not([class])').forEach((answer) => { answer.open = true })"
 # What is wider than the page and not inside a box that scrolls, boxes that scroll and have no place in the order of
