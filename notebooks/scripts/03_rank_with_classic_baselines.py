@@ -28,7 +28,7 @@
 # - how to fool yourself with an NDCG, and what a split by user leaks from the future.
 #
 # **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for biases and SVD; one minute and
-# 1.0 GB of memory.
+# 1 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -61,7 +61,6 @@ set_up()
 
 import json
 import time
-from collections import defaultdict
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,12 +68,11 @@ import pandas as pd
 
 from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
-from recsys_utils.datasets.files import course_file
-from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.datasets import files, movielens
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# Change these:
+# You can change these:
 
 # %% tags=["parameters"]
 SEEDS = [1, 2, 3]  # of iALS and BPR, which start from random numbers
@@ -91,7 +89,7 @@ default = (SEEDS, GROUPS, DRAWS, USER) == ([1, 2, 3], 16, 2, 387)  # some claims
 # MovieLens: who gave which movie how many stars, and when. Each user's last fifth of ratings is the test.
 
 # %% tags=["nbval-check-output"]
-ratings, movies, _ = load_movielens()
+ratings, movies, _ = movielens.load_movielens()
 movies = movies.set_index(ITEM_ID)
 train, test = splits.split_by_time(ratings)
 print(f"{len(train):,} training ratings, {len(test):,} test ratings")
@@ -253,16 +251,16 @@ models["item CF"] = lambda rows: item_cf.scores(task.seen[rows])
 #
 # With the movies fixed, each user is a least-squares problem, and vice versa; hence *alternating*. A large $\alpha$
 # says that a watched movie is surely wanted; an unwatched one may just be unknown. At $\alpha=1$ all weights are
-# equal. (So says the library; the paper's $\alpha$ is smaller by 1.) The best settings for each $\alpha$:
+# equal. (This is implicit's $\alpha$; the paper's is smaller by 1.) The best settings for each $\alpha$:
 
 # %%
-search = json.loads(course_file("tuned_baselines.json").read_text(encoding="utf-8"))["tables"]["ranking"]["iALS"]
+search = json.loads(files.course_file("tuned_baselines.json").read_text(encoding="utf-8"))["tables"]["ranking"]["iALS"]
 tried = pd.DataFrame(search["tried"], columns=[*search["grid"], "NDCG@10, validation"])
 best = tried.loc[tried.groupby("alpha")["NDCG@10, validation"].idxmax()]
 results_table(best.assign(alpha=[f"α = {alpha:g}" for alpha in best["alpha"]]), digits=4)
 
 # %% [markdown]
-# The search chose 1: here the weighting did not help. A larger $\alpha$ needs a larger $\lambda$.
+# The search chose 1, where the weighting is off; 3 comes close. The best $\lambda$ grows with $\alpha$.
 
 # %%
 assert tuned["iALS"].settings["alpha"] == 1 < max(search["grid"]["alpha"]), "equal weights should be the choice"
@@ -278,8 +276,8 @@ models["iALS"] = lambda rows: ials.users[rows] @ ials.items.T
 #
 # $$\max_{p,q,b}\sum_{u,i,j}\log\sigma\big(p_u\cdot q_i+b_i-p_u\cdot q_j-b_j\big)-\lambda\big(\|p\|^2+\|q\|^2+\|b\|^2\big).$$
 #
-# The paper draws $j$ evenly. The library takes the movie of a random watched pair, so popular ones come more often,
-# and skips the step if this user has watched it, too.
+# The paper draws $j$ evenly. The library implicit takes the movie of a random watched pair, so popular ones come more
+# often, and skips the step if this user has watched it, too.
 
 # %%
 bpr = fit("BPR", baselines.bpr_factors, task, **tuned["BPR"].settings, seed=SEEDS[0])
@@ -294,7 +292,7 @@ models["BPR"] = lambda rows: bpr.users[rows] @ bpr.items.T
 # $$\min_B\|X-XB\|^2+\lambda\|B\|^2,\; B_{jj}=0\quad\Rightarrow\quad
 # B=I-P\,\mathrm{diag}(P)^{-1},\quad P=(X^\top X+\lambda I)^{-1}.$$
 #
-# For two movies the weight is: who watched both, over who watched the first plus $\lambda$.
+# For two movies, the weight is $n_{12}/(n_1+\lambda)$.
 
 
 # %%
@@ -348,7 +346,7 @@ against_popular = comparison.compare(by_user, "most popular").set_index("model")
 
 # %% [markdown]
 # **[Coverage](../docs/glossary.md#coverage)** is the share of the catalogue that is recommended to anybody,
-# **popularity** the mean training ratings of a recommended movie.
+# **popularity** the mean number of training ratings of a recommended movie.
 
 # %%
 more = {name: (each.recall.mean(), each.coverage, f"{each.popularity:.0f}") for name, each in results.items()}
@@ -459,7 +457,7 @@ def rank_from(sample, users):
 # The first group has no past and is left out.
 
 # %%
-parts = defaultdict(lambda: defaultdict(list))
+parts = {}
 for users in np.array_split(first_test.sort_values(kind="stable").index.to_numpy(), GROUPS)[1:]:
     others = train[~train[USER_ID].isin(users)]
     past = others[others[TIMESTAMP] < first_test[users].min()]
@@ -469,7 +467,7 @@ for users in np.array_split(first_test.sort_values(kind="stable").index.to_numpy
         samples[draw] = others.iloc[np.argsort(place, kind="stable")].head(len(past))
     for learnt_from, sample in samples.items():
         for name, ndcg in rank_from(sample, np.sort(users)).items():
-            parts[learnt_from][name].append(ndcg)
+            parts.setdefault(learnt_from, {}).setdefault(name, []).append(ndcg)
 
 # %% [markdown]
 # What is the future worth at equal size, to each model and to its lead over EASE?
