@@ -150,7 +150,12 @@ NOISE_GRIDS = {
 SVDPP = RATING_GRIDS["SVD++"].axes
 PLANTED_SVDPP = SVDPP | {
     "n_factors": SVDPP["n_factors"]._replace(ends=COUNT),
-    "n_epochs": Axis([5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960], [20, 40], 20),
+    "n_epochs": Axis(
+        [5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960],
+        [20, 40],
+        20,
+        {960: "a fit takes twenty seconds"},
+    ),
     "lr_all": SVDPP["lr_all"]._replace(values=[*SVDPP["lr_all"].values, 0.03]),
 }
 PLANTED_GRIDS = RATING_GRIDS | {"SVD++": Rival(PLANTED_SVDPP, seed="random_state")}

@@ -192,7 +192,7 @@ print(planted.ratings.head(3))
 assert planted.users.equals(noise.users) and planted.items.equals(noise.items), "users and items should be the same"
 
 # %% [markdown]
-# Later lessons load both worlds from files, which hold exactly what the generators draw by default.
+# Later lessons load both worlds from files, which hold what the generators draw by default.
 
 # %% tags=["nbval-check-output"]
 for world, generate in {"noise": generate_noise, "planted": generate_planted}.items():
@@ -226,7 +226,7 @@ for name, world in worlds.items():
     count = np.sort(count.to_numpy())[::-1].clip(1)  # (n_items,) descending
     slope[name] = np.polyfit(np.log(rank[tail]), np.log(count[tail]), 1)[0]
     (line,) = axis.loglog(rank, count)
-    axis.text(1, 0.9 * count[0], f"{name}: tail of slope {slope[name]:.2f}", color=line.get_color(), va="top")
+    axis.text(1, 0.7 * count[0], f"{name}: tail of slope {slope[name]:.2f}", color=line.get_color(), va="top")
 axis.set_xticks([1, 10, 100], ["1", "10", "100"])
 axis.set_yticks([10, 100, 1_000], ["10", "100", "1,000"])
 axis.set(title="Popularity has a long tail", xlabel="popularity rank", ylabel="ratings of the item")
@@ -400,7 +400,7 @@ assert np.isclose(error["oracle: the floor"], np.sqrt(2), rtol=0.03), "the floor
 display.results_table(on_noise)
 
 # %% [markdown]
-# On planted data every part helps. One row has every pair outside the test to train on:
+# On planted data, every part helps. One row has every other pair to train on:
 
 # %%
 train, test = split_of["planted"]
@@ -521,8 +521,7 @@ print("made again with its seed, the planted world is the one the models were tr
 #
 # <details><summary>Answer</summary>
 #
-# Look for a leak: the floor is 0.5 stars. The model has seen the test's ratings in some form, for instance through an
-# average that includes them.
+# Look for a leak: the floor is 0.5 stars. The model has seen the test's ratings in some form, perhaps in an average.
 #
 # </details>
 #
@@ -530,8 +529,7 @@ print("made again with its seed, the planted world is the one the models were tr
 #
 # <details><summary>Answer</summary>
 #
-# An average of $n$ unrelated ratings misses the true mean by about $\sigma / \sqrt n$. With more ratings it comes closer
-# to the mean of all, which is the best prediction.
+# An average of $n$ unrelated ratings misses the mean of all, the best prediction, by about $\sigma / \sqrt n$.
 #
 # </details>
 #
@@ -549,7 +547,7 @@ print("made again with its seed, the planted world is the one the models were tr
 # ## Takeaways
 #
 # - The error of the best predictor is the noise: √2 stars in the noise world, the chosen σ in the planted one.
-# - Where there is nothing to learn, the mean is the floor, and means of users and items are worse.
+# - Where there is nothing to learn, the mean is the floor.
 # - User and item means find less than a third of the planted signal, even from every pair. Most of the rest is who likes
 #   what.
 # - A seed and one assert keep the data of training and test the same.
