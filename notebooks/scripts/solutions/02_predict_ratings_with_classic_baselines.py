@@ -91,11 +91,12 @@ in_file = baselines.load_tuned("planted")["biases"].validation
 best = grid.min().min()
 print(f"best {best:.4f}, in the file {in_file:.4f}, worst {grid.max().max():.4f}")
 assert np.isclose(best, in_file, atol=2e-4), "the search should find what the file has"
-assert (grid < best + 0.001).to_numpy().mean() > 0.3, "the optimum should be flat"
+assert grid.loc[15, 10] < best + 0.001, "Surprise's defaults should be as good"
+assert grid.max().max() < best + 0.01, "the optimum should be flat"
 
 # %% [markdown]
-# Many settings are within a thousandth of a star of the best, Surprise's defaults of 15 and 10 among them. That is why
-# tuning does nothing for the biases in this world.
+# Even the worst of the settings is within a hundredth of a star of the best, and Surprise's defaults, 15 and 10, are
+# level with it. That is why tuning does nothing for the biases in this world.
 
 # %% [markdown]
 # ## Exercise 3. Rows or users
