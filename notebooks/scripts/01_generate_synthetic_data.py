@@ -26,7 +26,7 @@
 # - what the noise floor is, and why the mean is the first row of every table;
 # - how to plant a signal of known size, and whether more data help to find it.
 #
-# **What you'll need**: no earlier lesson; one minute; 0.5 GB of memory.
+# **What you'll need**: no earlier lesson; one minute; 0.6 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -69,12 +69,14 @@ from recsys_utils.datasets import synthetic
 from recsys_utils.datasets.synthetic import CATEGORIES, EXPECTED, REGIONS, generate_noise, generate_planted
 
 # %% [markdown]
-# Change these and run the lesson again.
+# These are the lesson's settings. Change them and run it again.
 
 # %% tags=["parameters"]
 SEED = 1
-N_USERS, N_ITEMS = 1_000, 500
-N_NOISE_RATINGS, N_PLANTED_RATINGS = 10_000, 60_000
+N_USERS = 1_000
+N_ITEMS = 500
+N_NOISE_RATINGS = 10_000
+N_PLANTED_RATINGS = 60_000
 NOISE_STD = 0.5  # stars
 SHOPPER = 34  # the user we recommend for
 
@@ -99,7 +101,7 @@ diagram.draw_two_towers(
     diagram.Tower("user tower", {"user id": N_USERS, "features, such as age": 5}, ["layers", "user vector"]),
     diagram.Tower("item tower", {"item id": N_ITEMS, "features, such as price": 5}, ["layers", "item vector"]),
     meet="dot product = score",
-    loss="is the score right?",
+    loss="how wrong the scores are",
 )
 
 # %% [markdown]

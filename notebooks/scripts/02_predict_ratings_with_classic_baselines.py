@@ -17,7 +17,7 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/02_predict_ratings_with_classic_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/02_predict_ratings_with_classic_baselines.ipynb)
 #
-# **What you'll do**: fit the classic rating models to made and to real ratings, at their defaults and tuned, and set the
+# **What you'll do**: fit the classic rating models to synthetic and real ratings, at their defaults and tuned, and set the
 # mark that every two-tower model of this course has to beat in stars.
 #
 # **What you'll learn**
@@ -71,7 +71,7 @@ from recsys_utils.datasets import files, movielens, synthetic
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# Chance plays a part in one model, so it is fitted with three seeds.
+# Chance plays a part in one model, SVD, so it is fitted with three seeds.
 
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)
@@ -193,8 +193,8 @@ rows = []
 for table, changes in quicker.items():
     search = tables[table]["SVD"]
     tried = pd.DataFrame(search["tried"], columns=[*search["grid"], "validation RMSE"])
-    ours, usual = search["settings"] | changes, search["default"]["settings"]
-    for which, settings in {"best": search["settings"], "ours": ours, "default": usual}.items():
+    ours, library = search["settings"] | changes, search["default"]["settings"]
+    for which, settings in {"best": search["settings"], "ours": ours, "default": library}.items():
         row = tried[(tried[[*settings]] == pd.Series(settings)).all(axis=1)]
         rows.append(row.assign(data=table, SVD=f"{which} of {len(tried)}"))
 shown = pd.concat(rows).set_index(["data", "SVD"]).reset_index()
@@ -275,7 +275,7 @@ for model in MODELS:
     print(f"{model:7} default {spread[f'{model}, default']:.3f} stars, tuned {spread[f'{model}, tuned']:.3f}")
     assert noise_verdicts["verdict"][f"{model}, default"] == "worse", "at its defaults, a model should learn noise"
     assert noise_verdicts["verdict"][f"{model}, tuned"] != "better", "nothing beats the mean"
-    assert spread[f"{model}, tuned"] < 0.1 * spread[f"{model}, default"], "tuned predictions should hardly move"
+    assert spread[f"{model}, tuned"] < 0.2 * spread[f"{model}, default"], "tuned predictions should hardly move"
 
 # %% [markdown]
 # ## On a planted world, close the gap to the floor
