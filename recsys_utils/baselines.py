@@ -670,11 +670,12 @@ class TunedRivals(dict[str, Tuned]):
 
 
 def load_tuned(table: str = "ranking") -> TunedRivals:
-    """Load the settings of the rivals on MovieLens that `make tune` chose, from data/tuned_baselines.json.
+    """Load the settings of the rivals that `make tune` chose, from data/tuned_baselines.json.
 
     Parameters
     ----------
-    table : 'ranking', by time; or 'random' or 'by time': rating models on that split
+    table : 'ranking', by time; 'random' or 'by time': rating models on that split of MovieLens; 'noise' or 'planted':
+        rating models on that synthetic world, split at random
 
     Returns
     -------
