@@ -77,8 +77,11 @@ from recsys_utils.datasets.movielens import load_movielens
 # %% tags=["parameters"]
 SEED = 1
 SPLIT = "random"  # or "by time"
-EPOCHS, BATCH, LEARNING_RATE = 30, 256, 0.01
-SHORT_EPOCHS, SHORT_RATE = 2, 0.001
+EPOCHS = 30
+BATCH = 256
+LEARNING_RATE = 0.01
+SHORT_EPOCHS = 2
+SHORT_RATE = 0.001
 FOLDS = 20
 USER = 2
 
@@ -266,12 +269,13 @@ curve, slow = 2.25 * np.sqrt(curve), 2.25 * np.sqrt(slow)  # RMSE, stars
 # mostly learns ratings by heart. At a tenth of the rate, two epochs are ahead of five; this is our short training.
 
 # %%
-lines = [(curve["loss"], "C0", "--", "trained on"), (curve["val_loss"], "C0", "-", "held back")]
-lines += [(slow["val_loss"], "C1", "-", f"held back, rate {SHORT_RATE}")]
+lines = [(curve["loss"], "C0", "--", "trained on", (5, 0)), (curve["val_loss"], "C0", "-", "held back", (5, 0))]
+lines += [(slow["val_loss"], "C1", "-", f"held back,\nrate {SHORT_RATE}", (-12, -24))]
 figure, axis = plt.subplots()
-for line, colour, style, label in lines:
+for line, colour, style, label, shift in lines:
     axis.plot(line.index, line, color=colour, linestyle=style)
-    axis.annotate(label, (line.index[-1], line.iloc[-1]), (5, 0), textcoords="offset points", color=colour, va="center")
+    end = (line.index[-1], line.iloc[-1])
+    axis.annotate(label, end, shift, textcoords="offset points", color=colour, va="center")
 axis.set(title="Learning curves", xlabel="epoch", ylabel="RMSE (stars)", xlim=(0, EPOCHS * 1.2))
 plt.show()
 fall = curve["val_loss"]
