@@ -86,8 +86,8 @@ FOLDS = 20
 USER = 2
 
 # %%
-settings = (SEED, SPLIT, EPOCHS, BATCH, LEARNING_RATE, SHORT_EPOCHS, SHORT_RATE, FOLDS)
-default = settings == (
+chosen = (SEED, SPLIT, EPOCHS, BATCH, LEARNING_RATE, SHORT_EPOCHS, SHORT_RATE, FOLDS)
+default = chosen == (
     1,
     "random",
     30,
@@ -295,8 +295,8 @@ assert not default or slow["val_loss"][2] < fall[5], "two epochs at a tenth of t
 tuned = baselines.load_tuned(SPLIT)
 predictions = {"mean": np.full(len(test), train[RATING].mean())}  # (n_test,)
 for name in ("biases", "item CF"):
-    rival = baselines.rating_model(name, **tuned[name].settings)
-    predictions[f"{name}, tuned"] = baselines.predict_with_surprise(rival, *split)
+    settings = tuned[name].settings
+    predictions[f"{name}, tuned"] = baselines.predict_with_surprise(baselines.rating_model(name, **settings), *split)
 recipe = "content towers, recipe"
 predictions[recipe] = predict(model, x_test)
 
