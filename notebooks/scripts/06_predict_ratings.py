@@ -28,7 +28,7 @@
 #
 # **What you'll need**: nothing from other lessons. [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) explains
 # the baselines and [Lesson 04](04_build_two_towers_from_scratch.ipynb) builds a first pair of towers. One minute and
-# 1.3 GB of memory.
+# 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -444,9 +444,9 @@ def dot_and_biases(q, c):
     return keras.layers.Add()([keras.layers.Dot(axes=1)([q, c]), *biases])  # (batch, 1)
 
 
-dots = [train_model(x_train, seed, dot_and_biases, SHORT_EPOCHS, SHORT_RATE)[0] for seed in seeds]
+models = [train_model(x_train, seed, dot_and_biases, SHORT_EPOCHS, SHORT_RATE)[0] for seed in seeds]
 meetings = {"mean": predictions["mean"], "cosine": of_averages["out-of-fold"]}
-meetings["dot product and biases"] = np.stack([predict(one, x_test) for one in dots])  # (seeds, n_test)
+meetings["dot product and biases"] = np.stack([predict(one, x_test) for one in models])  # (seeds, n_test)
 ablation = comparison.compare_rmse(meetings, test, RATING, against="cosine")
 assert not default or ablation["verdict"][2] != comparison.BETTER, "biases should not help beyond doubt"
 show.results_table(ablation.rename(columns={"mean": "RMSE"}))
@@ -462,7 +462,8 @@ show.results_table(ablation.rename(columns={"mean": "RMSE"}))
 
 # %%
 tastes = {"Action": 5, "Adventure": 5, "Crime": 3, "Fantasy": 5, "Mystery": 4, "Sci-Fi": 5, "Thriller": 4}
-user_known = describe(train, train)[0]  # (n_train, 17): what is known of each user at the end of training
+each_user = train.drop_duplicates(USER_ID)[[USER_ID]]
+user_known = features.user_features(each_user, train, items)  # (n_users, 17), from all training ratings
 vectors = {
     "as in the lab": np.array([[0, 0, 0, *(tastes.get(genre, 0) for genre in features.GENRE_NAMES)]]),
     "repaired": new_user_vec(tastes, user_known),  # the median user's count and average, and that average elsewhere
