@@ -44,8 +44,8 @@ test-quick: setup ## test the package alone, within two minutes
 test-all: setup ## what takes longer than make test: solutions, portability, floors, colab-check, then browsers
 	@$(MAKE) --no-print-directory --keep-going solutions portability floors colab-check browsers
 
-solutions: setup ## run the solutions of the exercises (or LESSON=05) with nbval
-	@$(VENV) -m pytest $(or $(foreach l,$(LESSON),$(wildcard notebooks/solutions/$(l)_*.ipynb)),notebooks/solutions) $(NBVAL)
+solutions: setup ## run the solutions of the exercises (or LESSON=05), each after its lesson, with a table
+	@$(VENV) tools/solutions.py $(LESSON)
 
 portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
 	@$(VENV) tools/portability.py $(LESSON)

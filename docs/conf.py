@@ -68,14 +68,21 @@ html_theme_options = {
 }
 
 
-def prepare_lesson(app: Sphinx, page: str, source: list[str]) -> None:
-    """Number a lesson's title and fold its set-up and import cells; the notebook to download stays as it is."""
-    lesson = re.fullmatch(r"notebooks/(\d\d)_\w+", page)
-    if not lesson:
+def prepare_notebook(app: Sphinx, page: str, source: list[str]) -> None:
+    """Number a lesson's title, fold set-up and import cells; the notebook to download stays as it is."""
+    if not page.startswith("notebooks/"):
         return
     notebook = json.loads(source[0])
     title, *code = notebook["cells"][:1] + [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    title["source"] = re.sub(r"\A# ", f"# {lesson[1]} · ", "".join(title["source"]))
+    lesson = re.fullmatch(r"notebooks/(\d\d)_\w+", page)
+    if lesson:
+        title["source"] = re.sub(r"\A# ", f"# {lesson[1]} · ", "".join(title["source"]))
+    else:  # solutions: reached from their lesson, so that nobody meets them in the sidebar first
+        notebook["metadata"]["orphan"] = True
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":  # Jupyter's anchors keep the capitals of a heading, the site's do not
+            text = "".join(cell["source"])
+            cell["source"] = re.sub(r"(?<=\.ipynb#)[^)\s]+", lambda anchor: anchor[0].lower(), text)
     for cell in code[:2]:
         text = "".join(cell["source"])
         if "colab" in cell["metadata"].get("tags", []) or "set_up(" in text:
@@ -129,7 +136,7 @@ def write_mathml(translator: SphinxTranslator, node: nodes.Node, display: str) -
 
 def setup(app: Sphinx) -> None:
     """Add the steps above to Sphinx."""
-    app.connect("source-read", prepare_lesson)
+    app.connect("source-read", prepare_notebook)
     app.connect("autodoc-process-docstring", write_as_rst, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", skip_fields)
     app.add_html_math_renderer(

@@ -157,7 +157,7 @@ def predict_with_trees(
         return biases[n:] + trees.fit(x[:n], train[RATING] - biases[:n]).predict(x[n:])
 
 
-def _similarities(algorithm: "AlgoBase", block: int = 500) -> np.ndarray:
+def _similarities(algorithm: "AlgoBase", block: int = 100) -> np.ndarray:
     # Surprise holds five n × n matrices of float64 while it compares n items: 2.8 GB for 8,402 movies. The same sums
     # over common raters are sparse matrix products; a block of rows at a time, only the result is n × n (float32).
     from scipy.sparse import csr_array

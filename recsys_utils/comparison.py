@@ -9,7 +9,7 @@ from scipy.special import ndtr, stdtrit
 from recsys_utils.checks import check_columns, check_probability, check_scores
 from recsys_utils.columns import USER_ID
 
-DRAWS = 10_000_000  # numbers drawn at a time, which bounds the memory; it does not change the answer
+DRAWS = 2_000_000  # numbers drawn at a time, which bounds the memory; it does not change the answer
 BETTER, WORSE, CANNOT_TELL, RIVAL = "better", "worse", "cannot tell", "compared with"
 
 

@@ -1,5 +1,6 @@
 """Lessons run from elsewhere, a solution or data of your own: a lesson is the one place where its code is written."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -37,16 +38,19 @@ def run_lesson(lesson: str, namespace: dict[str, Any], until: str | None = None,
     Raises
     ------
     ValueError
-        No such lesson, heading or parameter.
+        No such lesson, heading or parameter; or values for parameters that stand below the heading.
     """
     from IPython.utils.capture import capture_output
 
     check_choice("lesson", lesson, list(scripts := _scripts()))
     cells = _read(scripts[lesson])
+    _check_parameters(cells, values)
     if until is not None:
         headings = [re.findall(r"^# #+ (.+)$", cell.text, re.MULTILINE) if cell.prose else [] for cell in cells]
         check_choice("until", until, [heading for some in headings for heading in some])
         cells = cells[: next(place for place, some in enumerate(headings) if until in some)]
+        if values and not _parameters(cells):
+            raise ValueError(f"until is {until!r}, above the parameters of the lesson; expected a heading below them")
     code = [cell for cell in cells if not cell.prose and "colab" not in cell.tags]
     with capture_output():
         _run(code, scripts[lesson], namespace, values)
@@ -86,6 +90,7 @@ def borrow(lesson: str, **values: Any) -> ModuleType:
     module = ModuleType(f"lesson_{lesson}", f"The model of lesson {lesson}, out of {scripts[lesson].name}")
     module.__file__, module.movies = str(scripts[lesson]), movies
     lent = [cell for cell in read[lesson] if {"parameters", "model"} & set(cell.tags)]
+    _check_parameters(lent, values)
     _run(lent, scripts[lesson], vars(module), values)
     train = module.validation_split.train  # the shortest part that a model is trained on
     examples = len(train) - train[USER_ID].nunique()  # a user's first row has no history
@@ -126,15 +131,29 @@ def _read(path: Path) -> list[Cell]:
 
 
 def _run(cells: list[Cell], path: Path, namespace: dict[str, Any], values: dict[str, Any]) -> None:
-    """Run cells in a namespace; those with the tag 'parameters' are followed by the parameters' new values."""
+    """Run cells in a namespace; where parameters are set, the new values take the place of the lesson's."""
     for cell in cells:
         # Blank lines keep the script's numbering, for tracebacks and for TensorFlow, which reads the source again.
-        exec(compile("\n" * cell.lines_above + cell.text, str(path), "exec"), namespace)
-        if "parameters" in cell.tags:
-            known = re.findall(r"^([A-Z][A-Z_0-9]*)\b.*=", cell.text, re.MULTILINE)
-            for name in values:
-                check_choice("parameter", name, known)
+        parsed = ast.parse("\n" * cell.lines_above + cell.text, str(path))
+        if "parameters" not in cell.tags:
+            exec(compile(parsed, str(path), "exec"), namespace)
+            continue
+        for statement in parsed.body:  # one by one, since a later one may follow from an earlier one
+            exec(compile(ast.Module([statement], []), str(path), "exec"), namespace)
             namespace.update(values)
+
+
+def _parameters(cells: list[Cell]) -> list[str]:
+    """Name, in their order, what the cells with the tag 'parameters' set."""
+    text = "\n".join(cell.text for cell in cells if "parameters" in cell.tags)
+    targets = [target for one in ast.parse(text).body if isinstance(one, ast.Assign) for target in one.targets]
+    names = [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return [name for name in names if name.isupper()]
+
+
+def _check_parameters(cells: list[Cell], values: dict[str, Any]) -> None:
+    for name in values:
+        check_choice("parameter", name, _parameters(cells))
 
 
 def _check_movies(movies: Any) -> None:

@@ -517,13 +517,15 @@ def test_ease_names_bad_input(x, strength, history, message):
 # --- load_tuned -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["random", "by time"])
-def test_tuned_rating_models_can_be_made(table):
+@pytest.mark.parametrize(
+    ("table", "low", "high"), [("random", 0.8, 1), ("by time", 0.8, 1), ("noise", 1.4, 1.5), ("planted", 0.5, 0.8)]
+)
+def test_tuned_rating_models_can_be_made(table, low, high):
     tuned = load_tuned(table)
     assert "biases" in tuned and set(tuned) <= {"biases", "user CF", "item CF", "SVD", "SVD++"}
     for name, rival in tuned.items():
         assert rating_model(name, **rival.settings), name
-        assert 0.8 < rival.test["RMSE"] < 1
+        assert low < rival.test["RMSE"] < high
         assert rival.test["MAE"] < rival.test["RMSE"]
 
 
@@ -538,7 +540,9 @@ def test_tuned_rankings_can_be_made():
 
 
 def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time'"):
+    with pytest.raises(
+        ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time', 'noise', 'planted'"
+    ):
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):
         load_tuned()["EASI"]

@@ -33,7 +33,9 @@ def write_lesson(root, name, *cells):
         + [nbformat.v4.new_code_cell(cell, execution_count=1) for cell in cells]
     )
     nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
-    (root / "notebooks" / "scripts" / f"{name}.py").touch()
+    script = root / "notebooks" / "scripts" / f"{name}.py"
+    script.parent.mkdir(exist_ok=True)
+    script.touch()
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def interrupt(root, *arguments, when, **settings):
     return [line for line in output.splitlines() if not line.startswith("make: ***")]
 
 
-@pytest.mark.parametrize("command", ["run", "notebooks", "portability", "setup"])
+@pytest.mark.parametrize("command", ["run", "notebooks", "solutions", "portability", "setup"])
 def test_an_unknown_lesson_is_refused_before_anything_is_installed(project, command):
     result = make(project, command, "LESSON=99")
     assert result.returncode
@@ -129,6 +131,28 @@ def test_one_digit_and_several_lessons_are_understood(project):
         assert result.returncode == 0, result.stderr
         report = json.loads((project / "build" / "run.json").read_text(encoding="utf-8"))
         assert [row["lesson"] for row in report["lessons"]] == expected
+
+
+def write_solution(root, name, *cells):
+    (root / "notebooks" / "solutions").mkdir(exist_ok=True)
+    write_lesson(root, f"solutions/{name}", *cells)
+
+
+def test_solutions_are_run_where_there_are_some(project):
+    give_environment(project)
+    result = make(project, "solutions")
+    assert (result.returncode, result.stdout) == (0, "Lessons without solutions: 01, 02\n"), result.stderr
+    write_solution(project, "01_quick", "import os\nassert os.path.exists('../01_quick.ipynb')")
+    for wanted in ("1", "01", "02 1"):
+        result = make(project, "solutions", f"LESSON={wanted}")
+        assert result.returncode == 0, result.stdout
+        assert result.stdout.splitlines()[-1].split() == ["01", "ok"]
+        assert ("without solutions: 02" in result.stdout) == ("2" in wanted)
+    write_solution(project, "02_next", "assert 1 + 1 == 3, 'wrong sum'")
+    result = make(project, "solutions", "LESSON=2")
+    assert result.returncode and "=== 02_next.ipynb, cell 0, solutions ===" in result.stdout
+    assert "wrong sum" in result.stdout and "01" not in result.stdout
+    assert make(project, "test").returncode == 0, "make test leaves the solutions to make test-all"
 
 
 def test_ctrl_c_during_set_up_ends_in_one_line_and_the_next_call_recovers(project, fake_pip):

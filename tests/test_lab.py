@@ -56,6 +56,26 @@ def test_a_file_that_was_there_before_the_copy_is_kept(project):
     assert (lab.LAB / "01_a.ipynb").read_text(encoding="utf-8") == "somebody's"
 
 
+def test_solutions_are_copied_by_the_same_rule_and_reach_the_lesson_and_the_images(project):
+    assert lab.copy_notebooks() == [], "a course without solutions"
+    (project / "notebooks" / "solutions").mkdir()
+    (project / "notebooks" / "images" / "badge.svg").touch()
+    for name in ("solutions/01_a", "solutions/02_b"):
+        write_lesson(project, name, "[lesson](../01_a.ipynb)")
+    assert lab.copy_notebooks() == []
+    assert copy_of("solutions/01_a").cells[0].source == "[lesson](../01_a.ipynb)"
+    assert copy_of("01_a").cells[0].source == "first edition", "a lesson and its solutions have the same file name"
+    assert (lab.LAB / "solutions" / "../01_a.ipynb").exists() and (lab.LAB / "solutions/../images/badge.svg").exists()
+    mine = copy_of("solutions/01_a")
+    mine.cells[0].source = "my own work"
+    nbformat.write(mine, lab.LAB / "solutions" / "01_a.ipynb")
+    for name in ("solutions/01_a", "solutions/02_b"):
+        write_lesson(project, name, "second edition")
+    assert lab.copy_notebooks() == ["solutions/01_a.ipynb"]
+    assert copy_of("solutions/01_a").cells[0].source == "my own work"
+    assert copy_of("solutions/02_b").cells[0].source == "second edition"
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there is no root here")
 @pytest.mark.parametrize(("user", "asked", "allowed"), [(0, [], None), (0, ["1"], True), (1000, [], False)])
 def test_root_is_told_how_and_others_are_not_bothered(project, monkeypatch, user, asked, allowed):

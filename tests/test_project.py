@@ -1,16 +1,18 @@
 """The project as a whole: pins agree, commands exist, nothing of one machine is in a file."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from email.parser import BytesParser
+from pathlib import Path
 
 import pytest
 import readme
 import yaml
-from lessons import NOTEBOOKS, ROOT
+from lessons import NOTEBOOKS, ROOT, SCRIPTS
 from lock import environment_file, read_pins
 from packaging.requirements import Requirement
 
@@ -62,10 +64,25 @@ def test_wheel_says_what_it_is(wheel):
 def test_wheel_carries_the_data_the_queries_and_the_figure_style(wheel):
     names = set(wheel.namelist())
     for folder, inside in (("data", "_data"), ("notebooks/sql", "_sql"), ("notebooks/scripts", "_scripts")):
-        for path in (ROOT / folder).iterdir():
-            assert f"recsys_utils/{inside}/{path.name}" in names
+        for path in filter(Path.is_file, (ROOT / folder).rglob("*")):
+            assert f"recsys_utils/{inside}/{path.relative_to(ROOT / folder).as_posix()}" in names
     assert "recsys_utils/two_towers.mplstyle" in names
     assert not any(name.startswith(("tests", "tools", "notebooks")) for name in names)
+
+
+def test_lesson_runs_out_of_the_wheel(wheel, tmp_path):
+    """As on Colab, where a solution has nothing of the repository but the wheel."""
+    wheel.extractall(tmp_path)
+    heading = re.search(r"^# ## (.+)$", min(SCRIPTS.glob("*.py")).read_text(encoding="utf-8"), re.MULTILINE)[1]
+    code = f"""import recsys_utils.lessons
+print(recsys_utils.__file__)
+recsys_utils.lessons.run_lesson("01", globals(), until={heading!r})
+print(SEED)"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    file, ran, seed = result.stdout.splitlines()
+    assert Path(file).is_relative_to(tmp_path) and re.fullmatch(r"Ran \d+ cells of lesson 01\.", ran) and seed == "1"
 
 
 @pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (SITE_LOCK, 20)])

@@ -75,6 +75,20 @@ def test_rebuild_of_an_unchanged_lesson_gives_the_same_bytes(project, monkeypatc
     assert built.cells[1].outputs[0].text == "3\n"
 
 
+def test_solutions_are_rebuilt_with_their_lesson_and_leave_no_vectors(project, monkeypatch):
+    scripts = project / "notebooks" / "scripts"
+    (scripts / "solutions").mkdir()
+    solution = "# %%\nimport os\n\nos.environ['TWO_TOWERS_ITEM_VECTORS']\n"
+    for name in ("02_count", "03_of_no_lesson"):
+        (scripts / "solutions" / f"{name}.py").write_text(solution, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", "2"])
+    notebooks.main()
+    built = nbformat.read(project / "notebooks" / "solutions" / "02_count.ipynb", as_version=4)
+    assert built.metadata.jupytext.formats == "notebooks/solutions//ipynb,notebooks/scripts/solutions//py:percent"
+    assert built.cells[0].outputs[0]["data"]["text/plain"] == "''", "lesson 16's vectors are the lesson's own"
+    assert not (project / "notebooks" / "solutions" / "03_of_no_lesson.ipynb").exists()
+
+
 def test_a_failing_cell_is_named_and_the_other_lessons_still_run(project, monkeypatch, capsys):
     for script in ("01_fall_over", "02_count"):
         cells = [nbformat.v4.new_markdown_cell("# Title $x^2$"), nbformat.v4.new_code_cell("apples = 3")]
@@ -153,15 +167,18 @@ def test_labels_of_the_cost_picture_do_not_cover_each_other(monkeypatch):
 def test_badges_rewrite_every_address(project, monkeypatch):
     old = badges.repository()
     lesson = project / "notebooks" / "scripts" / "02_count.py"
+    solution = project / "notebooks" / "solutions" / "02_count.ipynb"
+    solution.parent.mkdir()
     readme = project / "README.md"
     readme.write_text(f"https://mybinder.org/v2/gh/{old}/main https://github.com/{old}", encoding="utf-8")
     citation = shutil.copy(lessons.ROOT / "CITATION.cff", project / "CITATION.cff")
     colab = f"https://colab.research.google.com/github/{old}/blob"
     lesson.write_text(f"# {colab} @ https://github.com/{old}/archive/refs/heads/main.zip", encoding="utf-8")
+    shutil.copy(lesson, solution)
     monkeypatch.setattr(sys, "argv", ["badges.py", "someone/else"])
     badges.main()
     assert badges.repository() == "someone/else"
-    for path in (readme, lesson):
+    for path in (readme, lesson, solution):
         text = path.read_text(encoding="utf-8")
         assert old not in text and text.count("someone/else") == 2
     assert "repository-code: https://github.com/someone/else\n" in citation.read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ from recsys_utils.baselines import RANKING_RIVALS, RATING_RIVALS
 
 FILE = json.loads(RESULT.read_text(encoding="utf-8"))
 ENTRIES = [(table, name) for table, rivals in TABLES.items() for name in rivals]
-LOWER = {"ranking": False, "random": True, "by time": True}  # is a lower score better
+LOWER = {table: table != "ranking" for table in TABLES}  # is a lower score better
+RANGE = {"random": (0.84, 0.96), "by time": (0.84, 0.96), "noise": (1.4, 1.55), "planted": (0.5, 0.75)}  # of an RMSE
 
 
 def entry_of(table: str, name: str) -> dict:
@@ -28,7 +29,8 @@ def tried_by(table: str, name: str) -> dict[str, float]:
 
 def test_every_rival_is_searched_and_in_the_file():
     assert set(TABLES["ranking"]) == set(RANKING_RIVALS)
-    assert set(TABLES["random"]) == set(TABLES["by time"]) == set(RATING_RIVALS)
+    for table in ("random", "by time", "noise", "planted"):
+        assert set(TABLES[table]) == set(RATING_RIVALS)
     assert {(table, name) for table, rivals in FILE["tables"].items() for name in rivals} == set(ENTRIES)
     assert FILE["command"] == "make tune"
     assert FILE["date"] == max(entry_of(*place)["date"] for place in ENTRIES)
@@ -57,8 +59,9 @@ def test_scores_are_in_range(table, name):
     entry = entry_of(table, name)
     for test in (entry["test"], entry["default"]["test"]):
         if LOWER[table]:
-            assert 0.84 < test["RMSE"] < 0.96
-            assert 0.6 < test["MAE"] < test["RMSE"]
+            low, high = RANGE[table]
+            assert low < test["RMSE"] < high
+            assert 0.7 * test["RMSE"] < test["MAE"] < test["RMSE"]
         else:
             assert 0.01 < test["Recall@10"] < test["low"] < test["NDCG@10"] < test["high"] < 0.25
     for metric, over_seeds in entry.get("seeds", {}).items():
@@ -85,6 +88,10 @@ def test_the_marks_are_reached():
         ("ranking", "item to next item"),
         ("random", "biases"),
         ("by time", "biases"),
+        *(("noise", name) for name in RATING_RIVALS),
+        ("planted", "biases"),
+        ("planted", "user CF"),
+        ("planted", "item CF"),
     ],
 )
 def test_the_file_is_what_the_models_score_today(table, name):
@@ -169,6 +176,12 @@ def test_the_file_reads_as_it_was_written():
     for value in (FILE, {}, {"a": [], "b": {"c": [[1, None], [2, "×"]]}}):
         assert json.loads(dump(value)) == value
     assert RESULT.read_text(encoding="utf-8") == dump(FILE) + "\n"
+
+
+def test_a_synthetic_world_is_cut_at_random():
+    for table, ratings in (("noise", 6_400), ("planted", 38_400)):
+        split, task = tune.part(table, validation=True)
+        assert len(split.train) == ratings and len(split.test) == ratings / 4 and task is None
 
 
 def test_an_unknown_rival_is_named(monkeypatch):

@@ -49,6 +49,19 @@ def test_a_copy_that_was_run_from_another_text_is_not_shown(build):
     assert website.executed(lesson) == lesson
 
 
+def test_lessons_and_solutions_keep_their_places(build):
+    website.stage(build)
+    staged, here = (
+        {
+            path.relative_to(folder).as_posix()
+            for pattern in ("[0-9]*", "solutions/[0-9]*")
+            for path in folder.glob(pattern)
+        }
+        for folder in (build / "notebooks", NOTEBOOKS)
+    )
+    assert staged == here
+
+
 def test_columns_are_cut_out_by_name_and_lessons_become_links():
     table = "| model | kind | lesson |\n|---|---|---:|\n| EASE | baseline | 03 |\n| mine | baseline | tune |"
     cut = website.link_lessons(website.columns(table, ["lesson", "model"]))

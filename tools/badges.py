@@ -18,8 +18,8 @@ def main() -> None:
     if len(sys.argv) != 2 or not re.fullmatch(r"[\w.-]+/[\w.-]+", sys.argv[1]):
         sys.exit(f"REPO is {' '.join(sys.argv[1:])!r}; expected owner/name, as in make badges REPO={repository()}")
     old, new = repository(), sys.argv[1]
-    lessons = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/scripts/*.py")]
-    for path in [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "CITATION.cff", *lessons]:
+    notebooks = [*ROOT.glob("notebooks/**/*.ipynb"), *ROOT.glob("notebooks/**/*.py")]  # lessons and solutions
+    for path in [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "CITATION.cff", *notebooks]:
         text = path.read_text(encoding="utf-8")
         for before in ("github.com/", "colab.research.google.com/github/", "mybinder.org/v2/gh/"):
             text = text.replace(before + old, before + new)

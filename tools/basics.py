@@ -25,11 +25,10 @@ def find_lessons(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
     return [lesson for lesson in lessons if not wanted or number(lesson) in {one.zfill(2) for one in wanted}]
 
 
-def find_solutions(scripts: Path, wanted: list[str]) -> list[Path]:
-    """List the scripts of the solutions, in order; `wanted` numbers select those of some lessons."""
-    wanted = [one.zfill(2) for one in wanted]
-    solutions = sorted((scripts / "solutions").glob("[0-9][0-9]_*.py"))
-    return [solution for solution in solutions if not wanted or number(solution) in wanted]
+def find_solutions(folder: Path, suffix: str, wanted: list[str]) -> list[Path]:
+    """List the solutions beside the lessons in a folder, in order; `wanted` selects those of some lessons."""
+    lessons = {number(lesson) for lesson in find_lessons(folder, suffix, wanted)}
+    return [path for path in sorted((folder / "solutions").glob(f"[0-9][0-9]_*{suffix}")) if number(path) in lessons]
 
 
 def write_whole(path: Path, text: str) -> None:

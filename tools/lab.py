@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import nbformat
-from lessons import BUILD, NOTEBOOKS, find_lessons, write_whole
+from lessons import BUILD, NOTEBOOKS, find_lessons, find_solutions, write_whole
 
-LAB = BUILD / "lab"
+LAB = BUILD / "lab"  # laid out like notebooks/, so that links hold
 MADE = BUILD / "lab.json"  # what each copy was when it was made, to tell whether its reader has changed it
 
 
@@ -19,17 +19,19 @@ def copy_notebooks() -> list[str]:
     LAB.mkdir(parents=True, exist_ok=True)
     made = json.loads(MADE.read_text(encoding="utf-8")) if MADE.exists() else {}
     kept = []
-    for path in find_lessons(NOTEBOOKS, ".ipynb", []):
+    for path in [*find_lessons(NOTEBOOKS, ".ipynb", []), *find_solutions(NOTEBOOKS, ".ipynb", [])]:
+        name = path.relative_to(NOTEBOOKS).as_posix()
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("jupytext", None)  # a copy has no script beside it
-        text, copy = nbformat.writes(notebook), LAB / path.name
-        before, new = made.get(path.name), fingerprint(text)
+        text, copy = nbformat.writes(notebook), LAB / name
+        before, new = made.get(name), fingerprint(text)
         if not copy.exists() or fingerprint(copy.read_text(encoding="utf-8")) == before != new:
+            copy.parent.mkdir(exist_ok=True)
             write_whole(copy, text)
-            made[path.name] = new
+            made[name] = new
             write_whole(MADE, json.dumps(made, indent=1))
         elif before != new:
-            kept.append(path.name)
+            kept.append(name)
     shutil.copytree(NOTEBOOKS / "images", LAB / "images", dirs_exist_ok=True)
     return kept
 

@@ -22,9 +22,11 @@ def normalise(notebook: nbformat.NotebookNode, formats: str) -> None:
 
 
 def main() -> None:
-    os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data")  # lessons 07 and 11 leave their vectors for lesson 16
     wanted = sys.argv[1:]
-    for script in [*find_lessons(SCRIPTS, ".py", wanted), *find_solutions(SCRIPTS, wanted)]:
+    lessons, solutions = (find(SCRIPTS, ".py", wanted) for find in (find_lessons, find_solutions))
+    for script in [*lessons, *solutions]:
+        # Lessons 07 and 11 leave their vectors for lesson 16; a solution runs them with other settings.
+        os.environ["TWO_TOWERS_ITEM_VECTORS"] = str(ROOT / "data") if script in lessons else ""
         jupytext(["--quiet", "--sync", str(script)])
         lesson = Lesson(NOTEBOOKS / script.relative_to(SCRIPTS).with_suffix(".ipynb"))
         with progress_bar(lesson.code_cells) as progress:

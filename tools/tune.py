@@ -1,4 +1,4 @@
-"""Tune every baseline on MovieLens and write data/tuned_baselines.json: the settings, and all that was tried for them.
+"""Tune every baseline and write data/tuned_baselines.json: the settings, and all that was tried for them.
 
 Settings are chosen on validation parts alone, cut from the training parts as the test was cut from everything. Each
 rival's search starts with a coarse grid (and the library's defaults) and then walks: the neighbours of the best on
@@ -28,13 +28,21 @@ from recsys_utils.baselines import predict_with_surprise, rank, rating_model
 from recsys_utils.columns import RATING
 from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.datasets.synthetic import load_synthetic
 from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse
 from recsys_utils.splits import Split, split_by_time, split_random
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "data" / "tuned_baselines.json"
 TRIED = ROOT / "build" / "tune.jsonl"
-SPLITTERS = {"random": split_random, "by time": split_by_time, "ranking": split_by_time}
+SPLITTERS = {
+    "random": split_random,
+    "by time": split_by_time,
+    "ranking": split_by_time,
+    "noise": split_random,
+    "planted": split_random,
+}
+WORLDS = ("noise", "planted")  # the tables on synthetic data; the others are on MovieLens
 SEEDS = (1, 2, 3)
 DIGITS = 5  # of a score; what is level up to here is level
 
@@ -65,8 +73,8 @@ SHRINKAGE = Axis(
     100,
     {0: "no shrinkage"},
 )
-REG_U = Axis([0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30], [3, 8], 15, {0: "no shrinkage"})
-REG_I = Axis([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15], [1, 3], 10, {0: "no shrinkage"})
+REG_U = Axis([0, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50], [3, 8], 15, {0: "no shrinkage"})
+REG_I = Axis([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50], [1, 3], 10, {0: "no shrinkage"})
 NEIGHBOURS = {
     "k": Axis([5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480], [20, 60], 40),
     "min_k": Axis([1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50], [3, 12], 1, COUNT),
@@ -86,8 +94,8 @@ RATING_GRIDS = {
     "item CF": Rival(NEIGHBOURS),
     "SVD": Rival(
         {
-            "n_factors": Axis([12, 25, 50, 100, 200, 400, 800, 1600], [50, 200], 100),
-            "n_epochs": Axis([10, 20, 40, 60, 80, 120, 160, 240, 320, 480], [20, 60], 20),
+            "n_factors": Axis([2, 3, 5, 8, 12, 25, 50, 100, 200, 400, 800, 1600], [50, 200], 100),
+            "n_epochs": Axis([10, 20, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1280, 1920, 2560], [20, 60], 20),
             "lr_all": Axis([0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03], [0.005, 0.01], 0.005),
             "reg_all": Axis([0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2], [0.06, 0.1], 0.02),
         },
@@ -103,6 +111,54 @@ RATING_GRIDS = {
         seed="random_state",
     ),
 }
+# On ratings that depend on nothing the best prediction is the mean: the axes go on until a model is as good as that.
+MEAN = "as good as the mean"
+NOISE_REG = Axis([0, 1, 3, 5, 8, 15, 30, 100, 300, 1000, 3000, 10000], [30, 300], 15, {10000: MEAN})
+NOISE_NEIGHBOURS = {
+    "k": NEIGHBOURS["k"],
+    "min_k": Axis([1, 3, 5, 8, 12, 20, 30, 50], [8, 20], 1, COUNT | {50: "nobody has as many"}),
+    "sim_options.shrinkage": SHRINKAGE,
+    "bsl_options.reg_u": NOISE_REG._replace(coarse=[300]),
+    "bsl_options.reg_i": NOISE_REG._replace(coarse=[300]),
+}
+NOISE_FACTORS = {
+    "n_factors": Axis([1, 2, 5, 10, 20, 50, 100, 200], [5, 20], 100, COUNT),
+    "n_epochs": Axis([1, 2, 5, 10, 20, 40, 60, 80], [5, 20], 20, COUNT),
+    "lr_all": Axis(
+        [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.002, 0.005, 0.007, 0.01], [0.001], 0.005, {0.00001: MEAN}
+    ),
+    "reg_all": Axis([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10], [0.1, 1], 0.02, {10: MEAN}),
+}
+NOISE_GRIDS = {
+    "biases": Rival(
+        {
+            "bsl_options.n_epochs": Axis([1, 2, 3, 5, 10, 20, 40], [5, 10], 10, COUNT),
+            "bsl_options.reg_u": NOISE_REG,
+            "bsl_options.reg_i": NOISE_REG,
+        }
+    ),
+    "user CF": Rival(NOISE_NEIGHBOURS),
+    "item CF": Rival(NOISE_NEIGHBOURS),
+    "SVD": Rival(NOISE_FACTORS, seed="random_state"),
+    "SVD++": Rival(
+        NOISE_FACTORS
+        | {name: NOISE_FACTORS[name]._replace(default=value) for name, value in (("n_factors", 20), ("lr_all", 0.007))},
+        seed="random_state",
+    ),
+}
+# The planted world has few ratings and few factors, so SVD++ is quick there and its axes need no early end.
+SVDPP = RATING_GRIDS["SVD++"].axes
+PLANTED_SVDPP = SVDPP | {
+    "n_factors": SVDPP["n_factors"]._replace(ends=COUNT),
+    "n_epochs": Axis(
+        [5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960],
+        [20, 40],
+        20,
+        {960: "a fit takes twenty seconds"},
+    ),
+    "lr_all": SVDPP["lr_all"]._replace(values=[*SVDPP["lr_all"].values, 0.03]),
+}
+PLANTED_GRIDS = RATING_GRIDS | {"SVD++": Rival(PLANTED_SVDPP, seed="random_state")}
 STRENGTH = [10, 25, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 5000]
 FADE = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.5, 2.0]
 RANKING_GRIDS = {
@@ -162,7 +218,13 @@ RANKING_GRIDS = {
         seed="seed",
     ),
 }
-TABLES = {"ranking": RANKING_GRIDS, "random": RATING_GRIDS, "by time": RATING_GRIDS}
+TABLES = {
+    "ranking": RANKING_GRIDS,
+    "random": RATING_GRIDS,
+    "by time": RATING_GRIDS,
+    "noise": NOISE_GRIDS,
+    "planted": PLANTED_GRIDS,
+}
 
 
 def plain(settings: dict) -> dict:
@@ -190,9 +252,10 @@ class Point(NamedTuple):
 @cache
 def part(table: str, validation: bool) -> tuple[Split, RankingTask | None]:
     """Cut the part that chooses, or the one that is read at the end, with its ranking task."""
-    movies, cut = load_movielens(), SPLITTERS[table]
-    split = cut(cut(movies.ratings).train) if validation else cut(movies.ratings)
-    task = make_ranking_task(*split, items=movies.items.item_id.to_numpy()) if table == "ranking" else None
+    ratings, items, *_ = load_synthetic(table) if table in WORLDS else load_movielens()
+    cut = SPLITTERS[table]
+    split = cut(cut(ratings).train) if validation else cut(ratings)
+    task = make_ranking_task(*split, items=items.item_id.to_numpy()) if table == "ranking" else None
     return split, task
 
 
@@ -341,14 +404,14 @@ def write(path: Path, tables: dict) -> None:
     result = {
         "command": "make tune",
         "date": max(entry["date"] for table in tables.values() for entry in table.values()),
-        "data": "MovieLens latest-small, 2016-10 edition",
+        "data": "MovieLens latest-small, 2016-10 edition; noise and planted: the course's synthetic worlds",
         "protocol": (
-            "Each part is cut twice: by split_random (random), by split_by_time (by time, ranking). Settings are "
-            "chosen on the part cut from the training part: by RMSE, or by NDCG@10 over the whole catalogue, seen "
-            "items out; where chance plays a part in a ranking, by the mean over three seeds. Then each rival is "
-            "fitted to the whole training part, and measured on the test with seed 1, and with three ('seeds') where "
-            "chance plays a part. What was tried is listed best first: the settings in the order of 'grid', then the "
-            "validation score. Seconds are those that a processor spent on all of that."
+            "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking). "
+            "Settings are chosen on the part cut from the training part: by RMSE, or by NDCG@10 over the whole "
+            "catalogue, seen items out; where chance plays a part in a ranking, by the mean over three seeds. Then "
+            "each rival is fitted to the whole training part, and measured on the test with seed 1, and with three "
+            "('seeds') where chance plays a part. What was tried is listed best first: the settings in the order of "
+            "'grid', then the validation score. Seconds are those that a processor spent on all of that."
         ),
         "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "numpy")},
         "tables": {
@@ -389,6 +452,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     every = list(dict.fromkeys(name for rivals in TABLES.values() for name in rivals))
     parser.add_argument("rivals", nargs="*", metavar="RIVAL", help="search these alone, and keep the others' results")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES], help="search in these alone")
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 2), help="processes (default: up to 2)")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.rivals if name not in every]
@@ -396,7 +460,7 @@ def main() -> None:
         sys.exit(f"there is no rival {unknown[0]!r}; expected one of {', '.join(map(repr, every))}")
     notebook = Notebook(TRIED, arguments.jobs)
     wanted = [
-        (table, name) for table, rivals in TABLES.items() for name in rivals if name in (arguments.rivals or every)
+        (table, name) for table in arguments.tables for name in TABLES[table] if name in (arguments.rivals or every)
     ]
     chosen = {place: choose(notebook, *place) for place in wanted}
     print("Everything is chosen; now the test.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import matplotlib
 import nbformat
-from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, number
+from lessons import BUILD, NOTEBOOKS, ROOT, find_lessons, find_solutions, number
 from tables import costs_table, leaderboard_table
 
 from recsys_utils.diagram import Tower, draw_two_towers
@@ -88,6 +88,9 @@ def stage(source: Path) -> None:
             shutil.copy(BUILD / picture, source / "notebooks" / "images")
     for lesson in find_lessons(NOTEBOOKS, ".ipynb", []):
         shutil.copy(executed(lesson), source / "notebooks")
+    (source / "notebooks" / "solutions").mkdir()
+    for solution in find_solutions(NOTEBOOKS, ".ipynb", []):
+        shutil.copy(solution, source / "notebooks" / "solutions")
     (source / "data").mkdir()
     shutil.copy(ROOT / "data" / "README.md", source / "data")
     draw_diagram(source / "docs" / "two_towers.svg")

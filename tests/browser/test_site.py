@@ -14,7 +14,7 @@ import nbformat
 import pytest
 import website
 from badges import repository
-from lessons import BUILD, NOTEBOOKS, find_lessons
+from lessons import BUILD, NOTEBOOKS, find_lessons, find_solutions
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update".split()
@@ -22,11 +22,14 @@ PICTURES = BUILD / "screenshots"
 HEIGHTS = {390: 844, 1280: 900}  # of a phone and of a small desk, by width
 VIEWS = [(width, theme) for width in HEIGHTS for theme in ("light", "dark")]
 LESSONS = [path.stem for path in find_lessons(NOTEBOOKS, ".ipynb", [])]
+SOLUTIONS = [path.stem for path in find_solutions(NOTEBOOKS, ".ipynb", [])]
 IN_BATCH = next(name for name in LESSONS if name.startswith("11"))
 WITH_PICTURE = ["docs/index", "docs/glossary", "docs/symptoms", "docs/course_map", "docs/results", "docs/api"]
 WITH_PICTURE += [f"notebooks/{name}" for name in LESSONS if name[:2] in ("01", "07", "11", "14")]
 FOR_AXE = ["docs/index", f"notebooks/{IN_BATCH}", "docs/glossary", "docs/symptoms", "docs/api"]
+FOR_AXE += [f"notebooks/{LESSONS[0]}", *(f"notebooks/solutions/{name}" for name in SOLUTIONS[:1])]
 
+UNFOLD = "document.querySelectorAll('.bd-article details:not([class])').forEach((answer) => { answer.open = true })"
 # What is wider than the page and not inside a box that scrolls, boxes that scroll and have no place in the order of
 # the tab key, equations without a size, and TeX that was left as it is.
 FAULTS = r"""() => {
@@ -191,6 +194,7 @@ def test_pages_fit_load_nothing_from_elsewhere_and_show_their_equations(site, op
         page.wait_for_function("document.readyState === 'complete' && document.fonts.status === 'loaded'")
         if name == "index":
             page.wait_for_url("**/docs/index.html")
+        page.evaluate(UNFOLD)
         found = page.evaluate(FAULTS) + page.faults
         found += [] if page.evaluate("document.documentElement.dataset.theme") == theme else ["the other theme"]
         faults += [f"{name}: {fault}" for fault in found]
@@ -296,16 +300,22 @@ def test_figures_are_shown_as_they_are_on_a_dark_page(open_page):
         assert styles and set(map(tuple, styles)) == {("rgba(0, 0, 0, 0)", "none")}, name
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_lesson_has_its_buttons_and_its_neighbours(parsed, site, name):
-    page = parsed[site / "notebooks" / f"{name}.html"]
+def check_buttons(site, page, name, notebook):
+    """Check that a page opens its notebook in Colab and on Binder and offers it as it is."""
     place = f"{repository()}/blob/main/notebooks/{name}.ipynb"
     assert f"https://colab.research.google.com/github/{place}" in page.links
     binder = [link for link in page.links if link.startswith("https://mybinder.org/v2/gh/" + repository())]
     assert binder and all(f"lab/tree/notebooks/{name}.ipynb" in unquote(link) for link in binder)
     [download] = {link for link in page.links if link.endswith(".ipynb") and not urlsplit(link).scheme}
-    notebook = nbformat.read(site / "notebooks" / download, as_version=4)
-    assert notebook == nbformat.read(website.executed(NOTEBOOKS / f"{name}.ipynb"), as_version=4)
+    offered = (site / "notebooks" / f"{name}.html").parent / download
+    assert nbformat.read(offered, as_version=4) == nbformat.read(notebook, as_version=4)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_has_its_buttons_and_its_neighbours(parsed, site, name):
+    check_buttons(
+        site, parsed[site / "notebooks" / f"{name}.html"], name, website.executed(NOTEBOOKS / f"{name}.ipynb")
+    )
     text = (site / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
     near = [LESSONS[place] for place in (LESSONS.index(name) - 1, LESSONS.index(name) + 1) if 0 <= place < len(LESSONS)]
     footer = re.search(r'<div class="prev-next-area">.*?</footer>', text, re.DOTALL)[0]
@@ -313,6 +323,36 @@ def test_lesson_has_its_buttons_and_its_neighbours(parsed, site, name):
     folded = re.findall(r"<details class=\"admonition hide above-input\">(.*?)</details>", text, re.DOTALL)
     assert any("set_up" in part for part in folded)
     assert re.search(rf"<h1>{name[:2]} · ", text)
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_solutions_are_reached_from_their_lesson_and_lead_back(parsed, site, name):
+    path = site / "notebooks" / "solutions" / f"{name}.html"
+    check_buttons(site, parsed[path], f"solutions/{name}", NOTEBOOKS / "solutions" / f"{name}.ipynb")
+    assert f"solutions/{name}.html" in parsed[site / "notebooks" / f"{name}.html"].links
+    assert f"../{name}.html#exercises" in parsed[path].links
+    text = path.read_text(encoding="utf-8")
+    assert f"<h1>Solutions of lesson {name[:2]}" in text
+    assert len(re.findall(r"<details class=\"admonition hide above-input\">", text)) == 1, "the set-up cell is folded"
+
+
+def test_no_solution_is_in_the_sidebar_or_between_two_lessons(site):
+    for path in files(site):
+        text = path.read_text(encoding="utf-8")
+        around = re.findall(r'<nav class="bd-links.*?</nav>|<div class="prev-next-area">.*?</footer>', text, re.DOTALL)
+        assert "solutions/" not in "".join(around), path.relative_to(site)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_answers_are_folded_and_their_markdown_is_formatted(site, name):
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    questions = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").count("<details>")
+    text = (site / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+    answers = re.findall(r"<details>\s*<summary>.+?</summary>(.*?)</details>", text, re.DOTALL)
+    assert len(answers) == questions
+    for answer in answers:
+        assert re.search(r"<(?:p|ul|ol|table)\b", answer), answer
+        assert not re.search(r"\*\*|`|\]\(|\$", re.sub(r"<(pre|code)\b.*?</\1>", "", answer, flags=re.DOTALL)), answer
 
 
 def test_tables_have_their_words_left_and_their_numbers_right(open_page):
