@@ -83,12 +83,12 @@ results_table(table)
 
 # %%
 loss = table.set_index("model")["mean"]
-assert loss["rescaled softmax"] < loss["softmax towers"] - 0.05, "rescaling should help a lot"
-assert loss["rescaled softmax"] > loss["sigmoid towers"] + 0.05, "and not be enough"
+assert loss["rescaled softmax"] < loss["softmax towers"] - 0.1, "rescaling should help a lot"
+assert loss["rescaled softmax"] > loss["sigmoid towers"] + 0.03, "and not be enough"
 
 # %% [markdown]
-# One factor for everybody repairs part of the loss. It cannot know that some users buy four products and others none,
-# which a softmax never learnt.
+# One factor for everybody repairs most of the loss: the result cannot be told from the logistic regression's. It is
+# still above the sigmoid towers', because a softmax has not learnt that some users buy four products and others none.
 
 # %% [markdown]
 # ## Exercise 3. No hidden layer
