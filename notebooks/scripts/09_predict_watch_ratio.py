@@ -75,14 +75,15 @@ from recsys_utils.display import results_table
 
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)  # each model is trained once with each
-PATH, MOST_VIEWS = None, 300_000  # views to read from the log, at most
-DIM, HIDE_ID = 32, 0.9  # length of the vectors; share of the ids that a tower does not see in training
-BATCH, EPOCHS, LEARNING_RATE = 1024, 40, 0.006  # training stops before EPOCHS where the validation loss does
+PATH = None  # of KuaiRec.zip or its folder
+DIM = 32  # length of the vectors
+HIDE_ID = 0.9  # share of the ids that a tower does not see in training
+EPOCHS = 40  # at most; training stops earlier where the validation loss does
 USER = 523  # whom we recommend for
 
 # %%
-chosen = (PATH, SEEDS, DIM, HIDE_ID, BATCH, EPOCHS, LEARNING_RATE)
-default = chosen == (None, (1, 2, 3), 32, 0.9, 1024, 40, 0.006)  # some claims below hold at these settings alone
+chosen = (PATH, SEEDS, DIM, HIDE_ID, EPOCHS)
+default = chosen == (None, (1, 2, 3), 32, 0.9, 40)  # some claims below hold at these settings alone
 
 # %% [markdown]
 # ## The model of this lesson
@@ -116,8 +117,8 @@ for name, table in zip(tables._fields[:7], tables, strict=False):
 
 # %% tags=["nbval-check-output"]
 views, test = tables.big_matrix.drop_duplicates(ignore_index=True), tables.small_matrix
-if len(views) > MOST_VIEWS:
-    views = views.sample(MOST_VIEWS, random_state=1, ignore_index=True)
+if len(views) > 300_000:  # the real log has millions
+    views = views.sample(300_000, random_state=1, ignore_index=True)
 share = len(test) / (test[USER_ID].nunique() * test[VIDEO_ID].nunique())
 print(f"{len(views):,} views; the test holds {share:.1%} of its pairs")
 assert not default or test[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on must not be trained on"
@@ -364,10 +365,10 @@ def make_head(kind):
 def fit(model, to_target, loss):
     lower = keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=0, min_delta=1e-4)
     stop = keras.callbacks.EarlyStopping(patience=2, min_delta=1e-4, restore_best_weights=True)
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), loss, jit_compile=False, steps_per_execution=16)
+    model.compile(keras.optimizers.Adam(0.006), loss, jit_compile=False, steps_per_execution=16)
     held = rows_of(validation), to_target(held_out)
     options = {"validation_data": held, "validation_batch_size": 8192, "callbacks": [lower, stop], "verbose": 0}
-    return model.fit(rows_of(train), to_target(raw), BATCH, EPOCHS, **options).history
+    return model.fit(rows_of(train), to_target(raw), 1_024, EPOCHS, **options).history
 
 
 # %% [markdown]
