@@ -227,8 +227,7 @@ print(f"{len(train):,} views to train on, {len(validation):,} to choose by, {len
 
 # %% tags=["nbval-check-output"]
 def as_words(table, columns):
-    texts = [name + "=" + table[name].astype(str).fillna("missing") for name in columns]
-    return np.stack(texts, axis=1)  # (n_rows, n_columns) of strings
+    return np.stack([name + "=" + table[name].astype(str).fillna("missing") for name in columns], axis=1)
 
 
 counts = ["follow_user_num", "fans_user_num", "friend_user_num", "register_days"]
@@ -303,15 +302,18 @@ def explained(predicted, actual):
     return 1 - metrics.rmse(actual, predicted) ** 2 / actual.var()
 
 
+def in_blocks(views):
+    return np.array_split(np.stack(rows_of(views)), len(views) // 10_000 + 1, axis=1)  # bounds the memory
+
+
 def predict_ridge(ridge, features, views):
-    blocks = np.array_split(np.stack(rows_of(views)), len(views) // 50_000 + 1, axis=1)  # bounds the memory
-    return np.concatenate([ridge.predict(features(*block)) for block in blocks])  # (n_views,)
+    return np.concatenate([ridge.predict(features(*block)) for block in in_blocks(views)])  # (n_views,)
 
 
 # %%
 ridges, tried = {}, {}
 for name, features in {"biases": only_ids, "ridge, crossed": crossed}.items():
-    of_train, found = features(*rows_of(train)), {}
+    of_train, found = sparse.vstack([features(*block) for block in in_blocks(train)]).tocsr(), {}
     for penalty in (0.5, 2, 8, 32, 128):
         ridge = linear_model.Ridge(alpha=penalty, solver="lsqr", max_iter=100).fit(of_train, np.log1p(raw))
         on_validation = predict_ridge(ridge, features, validation)
