@@ -3,6 +3,9 @@
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -346,6 +349,24 @@ def test_empty_file(files, make_zip):
     files["item_daily_features.csv"] = ""
     with pytest.raises(ValueError, match=r"has a item_daily_features.csv that cannot be read as KuaiRec's"):
         load_kuairec(make_zip())
+
+
+# --- the lesson -----------------------------------------------------------------------------------------------------
+
+
+def test_lesson_09_runs_on_an_archive(tmp_path):
+    """Ids that are no row numbers, and none of the claims that hold for the made data alone."""
+    tables = generate_kuairec(n_users=60, n_videos=50, n_pairs=1_500, n_small_users=20, n_small_videos=15, seed=3)
+    for name, file in FILES.items():
+        table = getattr(tables, name).sample(frac=1, random_state=1)
+        for key in {USER_ID, VIDEO_ID} & set(table):
+            table[key] += 100
+        table.to_csv(tmp_path / file, index=False)
+    code = f"from recsys_utils.lessons import run_lesson; run_lesson('09', globals(), PATH={str(tmp_path)!r}, EPOCHS=1)"
+    settings = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(Path(kuairec.__file__).resolve().parents[2])}
+    result = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "of lesson 09." in result.stdout
 
 
 # --- data card ------------------------------------------------------------------------------------------------------

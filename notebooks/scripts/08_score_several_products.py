@@ -17,14 +17,14 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/08_score_several_products.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/08_score_several_products.ipynb)
 #
-# **What you'll do**: train two towers that say which of five products a user buys, and come close to the best that is
-# possible.
+# **What you'll do**: train two towers that give each of five products a chance that a user buys it, and come close to
+# the best that is possible.
 #
 # **What you'll learn**
 # - how to predict several yes-or-no answers at once: a sigmoid for each, and binary cross-entropy;
-# - how to judge such answers: AUC label by label, precision@k user by user;
-# - why a softmax makes the loss grow when several answers are right;
-# - how to find out that a model does not see its input.
+# - how to judge them: AUC by product, precision@k by user, and the loss for the chances themselves;
+# - what a softmax gets right when several answers are right, and what it gets wrong;
+# - how to notice that a model does not see its input.
 #
 # **What you'll need**: [Lesson 04](04_build_two_towers_from_scratch.ipynb) for what a tower is,
 # [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) for towers in Keras; you need not have run them. One minute; 0.9 GB
@@ -52,7 +52,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# The towers are written in Keras 3; one call chooses it, and sets the figure style and the seeds.
+# The towers are written in Keras 3. One call chooses it, and sets the figure style and the seeds.
 
 # %%
 from recsys_utils.setup import set_up
@@ -64,9 +64,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from keras import layers
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn import linear_model, metrics
 
-from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.comparison import compare
+from recsys_utils.diagram import Tower, draw_two_towers
 from recsys_utils.display import results_table
 from recsys_utils.metrics import top_k
 
@@ -74,36 +75,62 @@ from recsys_utils.metrics import top_k
 # The sizes, and the user we recommend for.
 
 # %% tags=["parameters"]
-SEED = 1
-N_USERS, EPOCHS = 5_000, 15
+SEEDS = (1, 2, 3)  # each tower model is trained once with each
+N_USERS = 5_000
+HIDDEN, DIM = 32, 4  # units of the user tower's hidden layer (0: none), length of the vectors
+EPOCHS = 50  # at most; training stops earlier where validation loss does
 SHOPPER = 7  # a row of the test
+
+# %%
+default = (SEEDS, N_USERS, HIDDEN, DIM, EPOCHS) == (
+    (1, 2, 3),
+    5_000,
+    32,
+    4,
+    50,
+)  # some claims below hold at these alone
+
+# %% [markdown]
+# ## The model of this lesson
+#
+# A **tower** turns one side of a pair into a vector. The score of a user and a product is the
+# [dot product](../docs/glossary.md#dot-product) of their vectors, plus a number that says how well the product sells.
+
+# %%
+PRODUCTS = ["coffee", "novel", "lamp", "tent", "guitar"]
+user_side = Tower("user tower", {"numbers about the user": 10}, [f"Dense {HIDDEN}, tanh", f"Dense {DIM}"])
+product_side = Tower("product tower", {"product": len(PRODUCTS)}, [f"look-up of {DIM} numbers"])
+draw_two_towers(user_side, product_side, "dot product + product's bias", "binary cross-entropy")
 
 # %% [markdown]
 # ## Data: five products, several right answers
 #
-# Which of five products does a user buy? The answer is a row of yes and no. Several can be right at once, or none. We
-# plant something to learn: ten numbers between 0 and 1 describe a user and decide on two tastes, each product suits
-# some tastes, and some products sell more than others. So we know the chance of every purchase.
+# Which of five products does a user buy? The answer is a row of yes and no. Several can be right at once, or none. The
+# data is made, so we know the chance of every purchase. Ten numbers between 0 and 1 describe a user and decide on two
+# tastes. Four products suit one or both tastes. The tent suits users whose two tastes point the same way.
 
 # %% tags=["nbval-check-output"]
-PRODUCTS = ["coffee", "novel", "lamp", "tent", "guitar"]
-rng = np.random.default_rng(SEED)
+rng = np.random.default_rng(1)
 users = rng.random((N_USERS, 10)).astype(np.float32)  # (n_users, 10)
 tastes = np.tanh(4 * (users - 0.5) @ rng.normal(size=(10, 2)))  # (n_users, 2)
-suits = 3 * np.array([[1, 0], [-1, 0.5], [0, 1], [0.7, 0.7], [0.5, -1]])  # (products, 2)
-chance = 1 / (1 + np.exp(-(tastes @ suits.T + [1.0, 0.0, -0.5, -1.0, -1.5])))  # (n_users, products)
+suits = np.array([[3, 0], [-3, 1.5], [0, 3], [0, 0], [1.5, -3]])  # (products, 2)
+logits = tastes @ suits.T + [1.0, 0.0, -0.5, 0.0, -1.5]  # (n_users, products)
+logits[:, PRODUCTS.index("tent")] += 3 * tastes[:, 0] * tastes[:, 1]
+chance = 1 / (1 + np.exp(-logits))  # (n_users, products)
 bought = (rng.random(chance.shape) < chance).astype(np.float32)  # (n_users, products) of 0 and 1
-train_rows, test_rows = slice(0, N_USERS * 4 // 5), slice(N_USERS * 4 // 5, None)
 print("users", users.shape, "purchases", bought.shape)
 pd.DataFrame(bought[:3], columns=PRODUCTS, dtype=int)
 
 # %% [markdown]
-# How often is each product bought, and how many does a user buy? A fifth of the users is the test.
+# We fit on 64 % of the users, make every choice on 16 % (the [validation](../docs/glossary.md#validation) part), and
+# read the test, the last 20 %, once at the end. A row is a user here, so an interval over users is one over rows. The
+# share of buyers is the **prior**: the best chance that is the same for everybody.
 
 # %%
-prior = bought[train_rows].mean(axis=0)  # (products,)
+fit, validation, test = np.split(np.arange(N_USERS), [N_USERS * 16 // 25, N_USERS * 4 // 5])
+prior = bought[fit].mean(axis=0)  # (products,)
 print("buyers:", ", ".join(f"{name} {share:.0%}" for name, share in zip(PRODUCTS, prior, strict=True)))
-print("users by number of products:", np.bincount(bought[train_rows].sum(axis=1).astype(int)))
+print("users by number of products:", np.bincount(bought[fit].sum(axis=1).astype(int)))
 assert (bought.sum(axis=1) > 1).mean() > 0.5, "for most users several answers should be right"
 
 # %% [markdown]
@@ -115,8 +142,8 @@ assert (bought.sum(axis=1) > 1).mean() > 0.5, "for most users several answers sh
 # $$\text{sigmoid: } p_j = \frac{1}{1 + e^{-z_j}} \qquad \text{softmax: } p_j = \frac{e^{z_j}}{\sum_k e^{z_k}}$$
 #
 # A **[sigmoid](../docs/glossary.md#sigmoid)** looks at one product alone, so the chances can add up to anything. A
-# **[softmax](../docs/glossary.md#softmax)** (Bridle, 1990) shares 1
-# out among all of them: it answers "which one?". Take two products, both right, with equal and growing logits.
+# **[softmax](../docs/glossary.md#softmax)** (Bridle, 1990) divides 1 among all of them: it answers "which one?". Take
+# two products, both right, with equal and growing logits.
 
 # %% tags=["nbval-check-output"]
 for logit in (0.0, 2.0, 4.0):
@@ -127,102 +154,208 @@ assert sigmoid.min() > 0.95, "with sigmoids both can be near certain"
 assert np.allclose(softmax, 0.5), "with a softmax two equal products can never have more than a half each"
 
 # %% [markdown]
-# The loss follows. **[Binary cross-entropy](../docs/glossary.md#binary-cross-entropy)** asks five questions, each on
-# its own, and averages: for a product that is
-# right ($y_j = 1$) it takes $-\log p_j$, for another $-\log(1 - p_j)$. The slope with respect to the logit is the
-# error, $p_j - y_j$ (over five, for the average).
-#
-# ## The model: a user tower and a product tower
-#
-# A **tower** is a network that turns one side of a pair into a vector; a pair's score is the [dot
-# product](../docs/glossary.md#dot-product) of its two
-# vectors. Our **user tower** has a hidden layer and four outputs. The **product tower** is linear over a one-hot id:
-# such a layer looks up a row of its weights, so it is a vector a product (Lesson 05). Scoring a user against all five
-# is one matrix product, which is what a `Dense` layer does: its weights are the product vectors, its biases say what
-# sells. What comes out goes through a sigmoid, one for each product.
+# The loss follows. **[Binary cross-entropy](../docs/glossary.md#binary-cross-entropy)** asks one question a product and
+# averages the answers: $-\log p_j$ for a product that is bought, $-\log(1 - p_j)$ for one that is not. Here it is for
+# one user and two products, of which the first is bought.
 
-# %%
-keras.utils.set_random_seed(SEED)
-numbers = keras.Input((10,))
-around_zero = layers.Rescaling(2, offset=-1)(numbers)  # from [0, 1] to [-1, 1]
-vector = layers.Dense(4)(layers.Dense(32, "tanh")(around_zero))  # (batch, 4): the user's vector
-product_tower = layers.Dense(len(PRODUCTS), "sigmoid")  # weights (4, products): a vector a product
-shop = keras.Model(numbers, product_tower(vector))
-print("product vectors", product_tower.kernel.numpy().T.shape, "parameters", f"{shop.count_params():,}")
+# %% tags=["nbval-check-output"]
+z, y = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])  # (users, products) each
+p = 1 / (1 + np.exp(-z))
+by_hand = -np.where(y == 1, np.log(p), np.log(1 - p)).mean(axis=1)  # (users,)
+print(f"chances {p.round(2)}, loss by hand {by_hand[0]:.3f}")
+assert np.allclose(keras.losses.binary_crossentropy(y, z, from_logits=True), by_hand, atol=1e-5)
 
 # %% [markdown]
-# Train in batches. The last fifth of the training users is held out, to watch the loss there.
+# ## The model: a user tower and a product tower
+#
+# The **user tower** has a hidden layer. The **product tower** looks up a vector for each product. Scoring a user
+# against all five is one matrix product, which is what a `Dense` layer does: its weights are the product vectors, its
+# biases say what sells. The last step is a sigmoid, or a softmax to compare with.
+
 
 # %%
-shop.compile(keras.optimizers.Adam(0.03), "binary_crossentropy", steps_per_execution=25, jit_compile=False)
-data = users[train_rows], bought[train_rows]
-shop_history = shop.fit(*data, 128, EPOCHS, validation_split=0.2, verbose=0).history
-predicted = shop.predict(users[test_rows], batch_size=1_024, verbose=0)  # (n_test, products)
-print(f"loss a product: fitted {shop_history['loss'][-1]:.2f}, validation {shop_history['val_loss'][-1]:.2f}")
+def make_towers(last_step):
+    numbers = keras.Input((10,))
+    hidden = layers.Rescaling(2, offset=-1)(numbers)  # (batch, 10), from [0, 1] to [-1, 1]
+    if HIDDEN:
+        hidden = layers.Dense(HIDDEN, "tanh")(hidden)  # (batch, hidden)
+    user_vector = layers.Dense(DIM)(hidden)  # (batch, dim)
+    product_tower = layers.Dense(len(PRODUCTS), last_step)  # weights (dim, products): a vector a product
+    return keras.Model(numbers, product_tower(user_vector))
+
+
+# %% [markdown]
+# ## Train
+#
+# A softmax wants targets that add up to 1, so each product that a user bought gets an equal share. It cannot learn from
+# users who bought nothing. Training stops when four epochs have not lowered the validation loss by 0.001, and the best
+# epoch's weights come back ([early stopping](../docs/glossary.md#early-stopping)).
+
+
+# %%
+def train(last_step, rate, seed):
+    keras.utils.set_random_seed(seed)
+    model, targets, learn, watch = make_towers(last_step), bought, fit, validation
+    if last_step == "softmax":
+        n_bought = bought.sum(axis=1, keepdims=True)  # (n_users, 1)
+        targets = bought / np.maximum(n_bought, 1)
+        learn, watch = (rows[n_bought[rows, 0] > 0] for rows in (fit, validation))
+    loss = {"sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}[last_step]
+    model.compile(keras.optimizers.Adam(rate), loss, steps_per_execution=25, jit_compile=False)
+    held = users[watch], targets[watch]
+    stop = keras.callbacks.EarlyStopping(patience=4, min_delta=1e-3, restore_best_weights=True)
+    options = {"validation_data": held, "callbacks": [stop], "verbose": 0}
+    return model, model.fit(users[learn], targets[learn], 128, EPOCHS, **options).history
+
+
+# %% [markdown]
+# Each model gets the learning rate with the lowest validation loss of one seed. The two losses are different
+# quantities, so compare within a row only. See that the best rates lie inside the grid.
+
+# %%
+RATES = (0.003, 0.01, 0.03, 0.1)
+lowest = {step: {rate: min(train(step, rate, 1)[1]["val_loss"]) for rate in RATES} for step in ("sigmoid", "softmax")}
+rate_of = {step: min(losses, key=losses.get) for step, losses in lowest.items()}
+inside = [min(losses[rate] for rate in RATES[1:-1]) for losses in lowest.values()]
+edges = [min(losses[rate] for rate in (RATES[0], RATES[-1])) for losses in lowest.values()]
+assert not default or (np.array(inside) < np.array(edges) + 0.005).all(), "no rate beyond the grid should be needed"
+results_table(pd.DataFrame(lowest).T.rename_axis("last step").add_prefix("rate ").reset_index())
+
+# %% [markdown]
+# With these rates, both models are trained with three seeds.
+
+# %%
+runs = {step: [train(step, rate, seed) for seed in SEEDS] for step, rate in rate_of.items()}
+curves = [history for _, history in runs["sigmoid"]]
+assert not default or all(len(curve["loss"]) < EPOCHS for curve in curves), "training should stop by itself"
+
+# %% [markdown]
+# See that the loss falls in two steps. First the towers learn four products. The second step is the tent.
+
+# %%
+figure, axes = plt.subplots()
+for place, curve in enumerate(curves):
+    epochs = range(1, len(curve["loss"]) + 1)
+    axes.plot(epochs, curve["loss"], "--", linewidth=1, color="C0", label=None if place else "fitted")
+    axes.plot(epochs, curve["val_loss"], color="C0", label=None if place else "validation")
+axes.set(xlabel="epoch", ylabel="loss a product (nats)", title="Sigmoid towers, three seeds")
+axes.legend()
+plt.show()
 
 # %% [markdown]
 # ## Evaluate: label by label, user by user
 #
-# First question, label by label: how often does a buyer get a higher score than somebody who did not buy? That is the
-# **[AUC](../docs/glossary.md#auc)** (Hanley and McNeil, 1982); a coin gets 0.5. The first row is the **prior**, which
-# tells everybody what sells best. The oracle knows each
-# chance and not the outcome.
+# The rival sees the same ten numbers: **logistic regression**, a straight line and a sigmoid for each product. Its
+# penalty is chosen on the validation part, too. A large C is hardly any penalty, a natural end of the grid.
+
 
 # %%
-truth = bought[test_rows]
-chances = {"prior": np.tile(prior, (len(truth), 1)), "two towers": predicted, "oracle": chance[test_rows]}
-auc = {name: roc_auc_score(truth, score, average=None) for name, score in chances.items()}  # each (products,)
-columns = ["AUC", *PRODUCTS]
-results_table(pd.DataFrame([(name, *row) for name, row in auc.items()], columns=columns))
+def logistic(c, rows):
+    lines = [linear_model.LogisticRegression(C=c, max_iter=1_000).fit(users[fit], answers) for answers in bought[fit].T]
+    return np.stack([line.predict_proba(users[rows])[:, 1] for line in lines], axis=1)  # (n_rows, products)
+
+
+def cross_entropy(chances, rows):
+    chances = np.clip(chances, 1e-6, 1 - 1e-6)  # (..., n_rows, products)
+    return -np.where(bought[rows] == 1, np.log(chances), np.log(1 - chances)).mean(axis=-1)  # (..., n_rows)
+
+
+loss_of = {c: cross_entropy(logistic(c, validation), validation).mean() for c in (0.01, 0.1, 1, 10, 100)}
+best_c = min(loss_of, key=loss_of.get)
+print(f"C = {best_c}, validation loss {loss_of[best_c]:.3f}")
 
 # %% [markdown]
-# Second question, user by user: of the k products that we offer, which share do they buy? That is
-# **[precision@k](../docs/glossary.md#precision)**, with
-# its interval over users. The loss is the binary cross-entropy a product.
+# Now the test, once. The oracle knows each planted chance and not the outcome. The first question goes product by
+# product: how often does a buyer get a higher chance than somebody who did not buy? That is the
+# **[AUC](../docs/glossary.md#auc)** (Hanley and McNeil, 1982); a coin gets 0.5. For the towers it is the mean of three
+# seeds, and `spread` is the widest range over seeds in a row.
 
 # %%
-precision, loss, rows = {}, {}, []
-for name, score in chances.items():
-    loss[name] = log_loss(truth.ravel(), score.ravel())  # nats, the unit of a natural logarithm
-    row = {"model": name, "loss": loss[name]}
-    for k in (1, 2):
-        precision[name, k] = np.take_along_axis(truth, top_k(score, k), axis=1).mean(axis=1)  # (n_test,)
-        low, high = bootstrap_interval(precision[name, k])
-        row |= {f"precision@{k}": precision[name, k].mean(), f"interval@{k}": f"{low:.2f} – {high:.2f}"}
-    rows.append(row)
-results_table(pd.DataFrame(rows))
+chances = {"prior": np.tile(prior, (1, len(test), 1)), "logistic regression": logistic(best_c, test)[None]}
+for step, models in runs.items():
+    predicted = [model.predict(users[test], batch_size=1_024, verbose=0) for model, _ in models]
+    chances[f"{step} towers"] = np.stack(predicted)  # (n_seeds, n_test, products)
+chances["oracle"] = chance[test][None]
+auc = {
+    name: np.stack(
+        [metrics.roc_auc_score(bought[test], score, average=None) for score in scores]
+    )  # (n_seeds, products)
+    for name, scores in chances.items()
+}
+rows = [(name, *values.mean(axis=0), np.ptp(values, axis=0).max()) for name, values in auc.items()]
+results_table(pd.DataFrame(rows, columns=["AUC", *PRODUCTS, "spread"]))
 
 # %% [markdown]
-# The towers offer better products than the prior, with an interval of the difference that is clear of zero, and they
-# are close to the oracle.
+# For four products a straight line does well. For the tent it is little better than a coin, and the towers come close
+# to the oracle.
 
 # %%
-for k in (1, 2):
-    low, _ = bootstrap_interval(precision["two towers", k] - precision["prior", k])
-    assert low > 0, f"the towers should offer better products than the prior at k = {k}"
-assert (auc["two towers"] > 0.7).all() and np.allclose(auc["prior"], 0.5), "every label should be learnt"
-assert (auc["oracle"] - auc["two towers"]).max() < 0.05, "and each close to the best that is possible"
-assert loss["oracle"] < loss["two towers"] < loss["prior"], "the loss should agree"
+tent = PRODUCTS.index("tent")
+assert not default or auc["sigmoid towers"][:, tent].min() > auc["logistic regression"][0, tent] + 0.2
+assert not default or np.abs(auc["sigmoid towers"] - auc["oracle"]).max() < 0.05, (
+    "at the default settings, near the oracle"
+)
+assert np.allclose(auc["prior"], 0.5), "a chance that is the same for all should order nobody"
+
+# %% [markdown]
+# The second question goes user by user: which share of the k products that we offer do they buy? That is
+# **[precision@k](../docs/glossary.md#precision)**. Differences are to the logistic regression, with
+# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
+# [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds.
+
+# %%
+offered = {name: np.stack([top_k(score, 2) for score in scores]) for name, scores in chances.items()}
+precision = {
+    name: np.stack([np.take_along_axis(bought[test], items, axis=1).mean(axis=1) for items in of_seeds])
+    for name, of_seeds in offered.items()  # (n_seeds, n_test, 2)
+}
+by_precision = compare(precision, against="logistic regression").set_index("model")
+results_table(by_precision.reset_index().rename(columns={"mean": "precision@2"}))
+
+# %% [markdown]
+# The third question is whether a chance is what it says. The binary cross-entropy answers it, and so does a count: how
+# many products does a model expect a user to buy? Lower is better here.
+
+# %%
+losses = {name: cross_entropy(scores, test) for name, scores in chances.items()}
+by_loss = compare(losses, against="logistic regression", lower_is_better=True).set_index("model")
+by_loss["expected products"] = [scores.sum(axis=-1).mean() for scores in chances.values()]
+print(f"products a user bought: {bought[test].sum(axis=1).mean():.2f}")
+results_table(by_loss.reset_index().rename(columns={"mean": "loss"}))
+
+# %% [markdown]
+# The sigmoid towers beat the logistic regression in both. The softmax towers order a user's products well: division by
+# a sum keeps the order. Their chances are wrong. They expect every user to buy one product, and their loss is far above
+# the logistic regression's.
+
+# %%
+for table in (by_precision, by_loss):
+    assert not default or table["verdict"]["sigmoid towers"] == "better", "at the default settings, better than a line"
+    assert not default or table["verdict"]["prior"] == "worse"
+assert not default or by_precision["verdict"]["softmax towers"] != "worse"
+assert not default or by_loss["verdict"]["softmax towers"] == "worse"
+assert np.isclose(by_loss["expected products"]["softmax towers"], 1), "a softmax should expect one product"
 
 # %% [markdown]
 # ## Recommend for one user
 #
 # The products for one user of the test, the likeliest first, with the chance that was planted and what happened. The
-# chances need not add up to 1.
+# chances of the sigmoids (first seed) need not add up to 1.
 
 # %%
+predicted = chances["sigmoid towers"][0]  # (n_test, products)
 order = np.argsort(-predicted[SHOPPER])  # (products,)
 offer = pd.DataFrame({"product": np.array(PRODUCTS)[order], "predicted": predicted[SHOPPER, order]})
-offer["planted"] = chance[test_rows][SHOPPER, order]
-offer["bought"] = np.where(truth[SHOPPER, order] == 1, "yes", "no")
+offer["planted"] = chance[test][SHOPPER, order]
+offer["bought"] = np.where(bought[test][SHOPPER, order] == 1, "yes", "no")
 results_table(offer, digits=2)
 
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# This lesson grew from a write-up that also had five products, a random yes or no each. It reports a high loss and low
-# accuracies; we put them beside ours. Here is its model: ten numbers between 0 and 1 into an `Embedding`, two towers,
-# three heads with a softmax, categorical cross-entropy on all of them.
+# This lesson grew from a model of five products with a random yes or no for each. Ten numbers between 0 and 1 go into an
+# `Embedding`, both "towers" read the same input, and three heads end in a softmax with categorical cross-entropy. We
+# train it with one seed.
 
 
 # %%
@@ -232,24 +365,28 @@ def make_original():
     hidden = [layers.Dense(32, "relu")(layers.Dense(64, "relu")(looked_up)) for _ in range(2)]
     together = layers.Dense(32, "relu")(layers.Concatenate()(hidden))
     model = keras.Model(numbers, [layers.Dense(5, "softmax")(x) for x in (*hidden, together)])
-    losses, metrics = ["categorical_crossentropy"] * 3, [["accuracy"]] * 3
+    losses = ["categorical_crossentropy"] * 3
     # not in TensorFlow's deterministic mode, which takes the true slope and so hides what goes wrong
-    model.compile("adam", losses, metrics=metrics, steps_per_execution=32, jit_compile=False)
+    model.compile("adam", losses, metrics=[["accuracy"]] * 3, steps_per_execution=32, jit_compile=False)
     return model
 
 
-keras.utils.set_random_seed(SEED)
+# %% [markdown]
+# The answers are drawn at random, as they were there.
+
+# %%
+keras.utils.set_random_seed(1)
 some, answers = users[:1_000], rng.integers(0, 2, size=(1_000, 5)).astype(np.float32)
 original = make_original()
-original_history = original.fit(some, [answers] * 3, batch_size=32, epochs=10, verbose=0).history
+history = original.fit(some, [answers] * 3, batch_size=32, epochs=10, verbose=0).history
 
 # %% [markdown]
-# **It sees no input.** An embedding looks up whole numbers, and every number in [0, 1) is cut to 0. All ten numbers of
-# all users fetch row 0, and the model says the same to everybody.
+# **It sees no input.** An [embedding](../docs/glossary.md#embedding) looks up whole numbers, and every number in [0, 1)
+# is cut to 0. All numbers of all users fetch row 0, and the model says the same to everybody.
 
 # %% tags=["nbval-check-output"]
 rows_fetched = np.unique(some.astype(int))
-says = original.predict(some, verbose=0)  # three heads, each (1_000, 5)
+says = original.predict(some, batch_size=1_000, verbose=0)  # three heads, each (1_000, 5)
 largest = max(np.ptp(head, axis=0).max() for head in says)  # 0, or what a processor's rounding leaves
 print("rows fetched:", rows_fetched)
 print(f"largest difference between two users: {largest:.1f}")
@@ -258,119 +395,113 @@ assert largest < 1e-2, "so all users should get the same answer"
 assert np.ptp(predicted, axis=0).min() > 0.1, "our towers should tell users apart"
 
 # %% [markdown]
-# **Its loss grows.** The targets of a row can add up to anything from 0 to 5, while a softmax shares out 1. For a
-# softmax, Keras takes the slope of the cross-entropy to be $p - y$: a shortcut that holds only if $y$ adds up to 1.
-# Compare it, for a user of three products, with the slope measured by central differences, and with the sigmoid's.
+# **Its loss grows.** For a softmax, Keras takes the slope of the cross-entropy to be $p - y$, a shortcut that holds only
+# if $y$ adds up to 1. Compare it, for a user of three products and equal logits, with the slope measured by central
+# differences.
 
 # %%
 row = np.array([[1, 1, 0, 1, 0]], dtype=np.float32)  # (1, products): three are right
-losses = {"softmax": keras.losses.categorical_crossentropy, "sigmoid": keras.losses.binary_crossentropy}
-slopes = {}
-for name, function in losses.items():
-    start = tf.Variable(tf.zeros((1, 5)))
-    with tf.GradientTape() as tape:
-        value = function(row, start, from_logits=True)
-    taken = tape.gradient(value, start).numpy()[0]
-    steps = 0.01 * np.eye(5, dtype=np.float32)  # one logit at a time
-    up, down = (function(np.tile(row, (5, 1)), sign * steps, from_logits=True).numpy() for sign in (1, -1))
-    slopes[name] = taken, (up - down) / 0.02
-    print(f"{name}: taken {taken.round(2)}, measured {slopes[name][1].round(2)}")
+start = tf.Variable(tf.zeros((1, 5)))
+with tf.GradientTape() as tape:
+    value = keras.losses.categorical_crossentropy(row, start, from_logits=True)
+taken = tape.gradient(value, start).numpy()[0]  # (products,)
+nudges = 0.01 * np.vstack([np.eye(5), -np.eye(5)]).astype(np.float32)  # (10, products): one logit up, or down
+up, down = np.split(keras.losses.categorical_crossentropy(np.tile(row, (10, 1)), nudges, from_logits=True).numpy(), 2)
+measured = (up - down) / 0.02  # (products,)
+print(f"taken {taken.round(2)}, adds up to {taken.sum():.1f}\nmeasured {measured.round(2)}")
+print(f"loss by epoch: {' '.join(f'{loss:.0f}' for loss in history['loss'])}")
 
 # %% [markdown]
-# What Keras follows is not the slope of the loss. It adds up to 1 − 3: the logits are pushed up together, step after
-# step. The weights grow, differences between logits grow with them, and so does the loss. With the sigmoid each product
-# has its own slope. The write-up's loss, 143.6, is one that ours passes on its way up.
+# What Keras follows is not the slope of the loss. It adds up to 1 − 3, so every step pushes the logits up together. The
+# weights grow, and the loss with them.
 
 # %%
-assert np.allclose(slopes["softmax"][0].sum(), 1 - row.sum()), "the shortcut should push all logits one way"
-assert not np.allclose(*slopes["softmax"], atol=0.1), "and it should not be the slope of the loss"
-assert np.allclose(*slopes["sigmoid"], atol=1e-3), "binary cross-entropy should have the right slope"
-print(f"loss by epoch: {' '.join(f'{loss:.0f}' for loss in original_history['loss'])}")
-assert original_history["loss"][-1] > 20 * original_history["loss"][0], "the original's loss should grow"
-assert original_history["loss"][0] < 143.6 < original_history["loss"][-1], "and pass the reported one"
+assert np.isclose(taken.sum(), 1 - row.sum(), atol=1e-5), "the shortcut should push all logits one way"
+assert np.allclose(measured, row.sum() / 5 - row[0], atol=1e-2), "the true slope should be 3 p - y"
+assert history["loss"][-1] > 20 * history["loss"][0], "the original's loss should grow"
 
 # %% [markdown]
-# **Its accuracy is below that of a constant answer.** For a row with several right answers, Keras compares the
-# likeliest product with the *first* right one. So a model that sees no input can still be right more often than not: it
-# says "the first product". All three heads are far below that. They are near the fifth that a five-sided die gets,
-# because the pushes keep changing their answer. The last column has the write-up's figures.
+# **Its accuracy has no baseline beside it.** For a row with several right answers, Keras compares the likeliest product
+# with the *first* right one. So "always the first product" is right for about half of the rows without any input, and
+# random answers for a fifth. The heads' accuracies change much from epoch to epoch. Their means are near the fifth.
 
 # %%
-accuracies = [values[-1] for name, values in original_history.items() if name.endswith("accuracy")]
 first_right = np.bincount(answers.argmax(axis=1), minlength=5) / len(answers)  # (products,), adds up to 1
-rows = [(f"always product {place + 1}", share, None) for place, share in enumerate(first_right)]
-for head, (accuracy, reported) in enumerate(zip(accuracies, [0.15, 0.15, 0.055], strict=True)):
-    rows.append((f"head {head + 1}", accuracy, reported))
-assert max(accuracies) < 0.8 * first_right[0], "every head should be far below the best constant answer"
-assert np.allclose(accuracies, 1 / 5, atol=0.1), "and near a die of five sides"
-results_table(pd.DataFrame(rows, columns=["answer", "accuracy", "as reported"]))
-
-# %% [markdown]
-# Side by side: the original's loss climbs, on a logarithmic scale. Ours falls from the prior's towards the oracle's, on
-# the fitted and on the held-out part.
-
-# %%
-figure, axes = plt.subplots(1, 2)
-axes[0].semilogy(range(1, 11), original_history["loss"], marker="o", color="C1")
-axes[0].set(title="Original: softmax, three heads", xlabel="epoch", ylabel="sum of three losses (nats)")
-epochs = range(1, EPOCHS + 1)
-axes[1].plot(epochs, shop_history["loss"], label="fitted")
-axes[1].plot(epochs, shop_history["val_loss"], label="validation")
-axes[1].axhline(loss["prior"], color="C6", linestyle=":", label="prior, test")
-axes[1].axhline(loss["oracle"], color="C6", linestyle="--", label="oracle, test")
-axes[1].set(title="Repaired: sigmoid, two towers", xlabel="epoch", ylabel="loss a product (nats)")
-axes[1].set_xticks(epochs[::2])
-axes[1].legend()
-plt.show()
-
-# %% [markdown]
-# Two defects are left. Both of its "towers" read the same input, so there was no user side and no product side; the
-# repaired model has one of each. And its targets were drawn at random. Give those to the repaired model, and it learns
-# nothing either.
-
-# %%
-keras.utils.set_random_seed(SEED)
-for_noise = keras.models.clone_model(shop)
-for_noise.compile("adam", "binary_crossentropy", steps_per_execution=10, jit_compile=False)
-for_noise.fit(some[:800], answers[:800], batch_size=80, epochs=10, verbose=0)
-noise_auc = roc_auc_score(answers[800:], for_noise.predict(some[800:], verbose=0), average="macro")
-print(f"mean AUC: random targets {noise_auc:.2f}, planted targets {auc['two towers'].mean():.2f}")
-assert abs(noise_auc - 0.5) < 0.1, "random targets cannot be learnt"
+heads = [np.mean(values) for name, values in history.items() if name.endswith("accuracy")]  # over ten epochs
+rows = [("always the first product", first_right[0]), ("a random product", 0.2)]
+rows += [(f"head {place}, mean of ten epochs", accuracy) for place, accuracy in enumerate(heads, 1)]
+assert np.mean(heads) < 0.7 * first_right[0], "the heads should be far below the best constant answer"
+results_table(pd.DataFrame(rows, columns=["answer", "accuracy"]))
 
 # %% [markdown]
 # ## In practice
 #
 # - **Ask first how many answers can be right.** Exactly one: a softmax. Several or none: a sigmoid each.
-# - **Five products fit into a layer, five million do not.** Then a product tower computes the vectors, and the loss
-#   compares with a few sampled products at a time; Part III is about that, from
-#   [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) on.
-# - **Calibrated or ranked?** Binary cross-entropy gives probabilities. If only the order matters, other losses do
-#   better.
-# - **Read the axis of a metric.** Accuracy on several labels at once says nothing without a constant answer beside it.
+# - **Order or chance?** For a list, the order is enough, and a softmax will do. For a coupon above 50 %, the number
+#   itself must be right.
+# - **Five products fit into a layer, five million do not.** Then the loss compares with a few sampled products at a
+#   time: see [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
+#
+# ## Check yourself
+#
+# 1. A shop sends a coupon for each product whose chance is above 50 %. What happens to a user of three products if the
+#    chances come from the softmax towers?
+#
+# <details><summary>Answer</summary>
+#
+# The chances add up to 1, so three likely products get about a third each. The user gets no coupon at all.
+#
+# </details>
+#
+# 2. The softmax towers have a high loss and a good precision@2. Why is that no contradiction?
+#
+# <details><summary>Answer</summary>
+#
+# Precision@2 reads the order of one user's products, which division by one sum does not change. The loss reads the
+# numbers.
+#
+# </details>
+#
+# 3. Logistic regression has an AUC near 0.5 for the tent and above 0.9 for the rest. What does that tell you about the
+#    tent, if you had not planted it yourself?
+#
+# <details><summary>Answer</summary>
+#
+# A weighted sum of the ten numbers cannot tell its buyers apart, and the towers can. So it takes a curve or a
+# combination of the numbers. Here it is the product of two tastes.
+#
+# </details>
+#
+# 4. Your own model's loss stops at the prior's. Which one-line check do you run before you tune anything?
+#
+# <details><summary>Answer</summary>
+#
+# Predict for two very different users. If the difference is zero, the input does not arrive.
+#
+# </details>
 #
 # ## Exercises
 #
-# 1. Without training: for the user of three products above, which chances minimise the softmax's cross-entropy, if its
-#    true slope is followed? Aim at three equal numbers and two zeros.
-# 2. In a new cell, compile `make_original()` again with a loss of your own that returns
-#    `-keras.ops.sum(y * keras.ops.log(p), axis=1)`, and train it. Its slope is the true one. Does the loss still grow?
-#    Where does the accuracy end, and why there?
-# 3. Take the hidden layer out of the user tower, in a copy of the model's cell. Which products lose AUC, and why so
-#    little? Look at how the tastes were planted.
-# 4. Add a sixth product that nobody has bought yet, with a description. What must the product tower read instead of a
-#    one-hot id?
+# 1. **The softmax's best.** Without training: for the user of three products above, follow the *true* slope of the
+#    softmax's cross-entropy, $3p - y$. Aim at three equal chances and two near zero.
+# 2. **Chances from shares.** Without training: multiply the softmax towers' answers by the mean number of products a
+#    user buys, and cut them at 1. Aim at a loss near the logistic regression's, and above the sigmoid towers'.
+# 3. **No hidden layer.** Run the lesson with `HIDDEN = 0`. Aim at an AUC for the tent below 0.6.
+# 4. **Nothing to learn.** Draw every purchase by a coin and train the sigmoid towers again. Aim at an AUC of about 0.5
+#    for every product, and a validation loss of no less than $\log 2 = 0.693$.
+#
+# [Solutions](solutions/08_score_several_products.ipynb)
 #
 # ## Takeaways
 #
-# - Several right answers want a sigmoid each and binary cross-entropy. Then two towers beat the prior, in AUC label by
-#   label and in precision@k user by user, and came close to the oracle.
-# - With a softmax over several right answers, what is followed is not the slope of the loss, and the loss grew.
+# - Several right answers want a sigmoid each and binary cross-entropy. Two towers then beat tuned logistic regression
+#   in precision@2 and in loss, and came close to the oracle.
+# - The gain comes from one product, whose buyers no straight line tells apart.
+# - A softmax ordered each user's products well, but its chances were wrong: they add up to 1.
 # - An embedding over numbers between 0 and 1 looks up row 0 for all of them, so the model said the same to everybody.
-# - On several labels, a constant answer had a higher accuracy than a model that trained for ten epochs.
+# - A constant answer had a higher accuracy than the heads of a model that had trained for ten epochs.
 #
-# ## Next
-#
-# [Lesson 09](09_predict_watch_ratio.ipynb) predicts how much of a video a user watches, from rich features.
+# **Next.** [Lesson 09](09_predict_watch_ratio.ipynb) predicts how much of a video a user watches, from rich features.
 #
 # **References**
 # - Bridle (1990). *Probabilistic interpretation of feedforward classification network outputs, with relationships to

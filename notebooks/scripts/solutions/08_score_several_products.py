@@ -1,0 +1,127 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks/solutions//ipynb,notebooks/scripts/solutions//py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-jupytext.text_representation.format_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Solutions of lesson 08
+#
+# [![Open in Colab](../images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/solutions/08_score_several_products.ipynb) [![Launch Binder](../images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/solutions/08_score_several_products.ipynb)
+#
+# These are solutions of the [exercises of lesson 08](../08_score_several_products.ipynb#Exercises). Try them
+# yourself first. Other answers can be right, too: compare what yours find.
+
+# %% [markdown]
+# On Colab this installs the course; elsewhere it does nothing.
+
+# %% tags=["colab"]
+import os
+import subprocess
+import sys
+from importlib import metadata, util
+
+if util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ https://github.com/two-towers-course/two-towers/archive/refs/heads/main.zip"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", os.getenv("TWO_TOWERS_SOURCE", course)]
+    before = {one.name: f"{one.name}=={one.version}" for one in reversed([*metadata.distributions()])}
+    done = subprocess.run([*pip, "-c", "/dev/stdin"], input="\n".join(before.values()), capture_output=True, text=True)
+    if done.returncode:  # pip cannot leave all that is here as it is
+        done = subprocess.run(pip, capture_output=True, text=True)
+    assert done.returncode == 0, f"pip could not install the course:\n{done.stderr}"
+    replaced = {*before.values()} - {f"{one.name}=={one.version}" for one in metadata.distributions()}
+    assert not replaced, f"restart the session and run again: pip has replaced {', '.join(sorted(replaced))}"
+    print("The course is installed.")
+
+# %% [markdown]
+# A solution starts where the lesson ends, so we run the lesson first, without its output.
+
+# %%
+from recsys_utils.lessons import run_lesson
+
+run_lesson("08", globals())
+
+# %% [markdown]
+# ## Exercise 1. The softmax's best
+#
+# Start at equal logits and step against the true slope, which is $3p - y$ for three right answers.
+
+# %%
+z = np.zeros(5)  # (products,)
+for _ in range(5_000):
+    p = np.exp(z) / np.exp(z).sum()
+    z -= 0.1 * (row[0].sum() * p - row[0])
+print("chances:", p.round(3))
+assert np.allclose(p, row[0] / 3, atol=0.01), "three thirds and two zeros should be the best"
+
+# %% [markdown]
+# The best that a softmax can do for three right answers is a third each. It can never be sure of all three.
+
+# %% [markdown]
+# ## Exercise 2. Chances from shares
+#
+# The mean number of products comes from the users we fit on. No training is needed.
+
+# %%
+n_products = bought[fit].sum(axis=1).mean()
+rescaled = np.minimum(n_products * chances["softmax towers"], 1)  # (n_seeds, n_test, products)
+names = ["logistic regression", "softmax towers", "sigmoid towers"]
+table = compare(
+    {name: losses[name] for name in names} | {"rescaled softmax": cross_entropy(rescaled, test)},
+    against="logistic regression",
+    lower_is_better=True,
+)
+results_table(table)
+
+# %%
+loss = table.set_index("model")["mean"]
+assert loss["rescaled softmax"] < loss["softmax towers"] - 0.1, "rescaling should help a lot"
+assert loss["rescaled softmax"] > loss["sigmoid towers"] + 0.03, "and not be enough"
+
+# %% [markdown]
+# One factor for everybody repairs most of the loss: the result cannot be told from the logistic regression's. It is
+# still above the sigmoid towers', because a softmax has not learnt that some users buy four products and others none.
+
+# %% [markdown]
+# ## Exercise 3. No hidden layer
+#
+# We run the lesson again up to its evaluation of the AUC, without the hidden layer.
+
+# %%
+run_lesson("08", globals(), until="Recommend for one user", HIDDEN=0)
+linear_auc = auc["sigmoid towers"].mean(axis=0)  # (products,)
+results_table(pd.DataFrame({"product": PRODUCTS, "AUC": linear_auc}))
+
+# %%
+assert linear_auc[tent] < 0.6, "without a hidden layer the tent should be little better than a coin's"
+assert np.delete(linear_auc, tent).min() > 0.85, "and the other four should be learnt as before"
+
+# %% [markdown]
+# Without a hidden layer the towers are a logistic regression of rank four. The other products keep their AUC, since
+# their tastes are nearly straight lines of the ten numbers.
+
+# %% [markdown]
+# ## Exercise 4. Nothing to learn
+#
+# The lesson's `train` reads `bought`, so we put coin flips there.
+
+# %%
+run_lesson("08", globals(), until="Evaluate: label by label, user by user")
+bought = np.random.default_rng(2).integers(0, 2, size=chance.shape).astype(np.float32)
+model, noise_history = train("sigmoid", rate_of["sigmoid"], 1)
+noise_auc = metrics.roc_auc_score(bought[test], model.predict(users[test], verbose=0), average=None)  # (products,)
+print(f"AUC {noise_auc.round(2)}, lowest validation loss {min(noise_history['val_loss']):.3f}")
+assert np.abs(noise_auc - 0.5).max() < 0.1 and abs(noise_auc.mean() - 0.5) < 0.04, "a coin cannot be learnt"
+assert min(noise_history["val_loss"]) > np.log(2) - 0.005, "nor can its loss be passed"
+
+# %% [markdown]
+# The model is the same, and it learns nothing, as it should. Always try a model on data with no signal: a good figure
+# there would mean a leak.
