@@ -121,5 +121,6 @@ assert (table["verdict"].iloc[1:] == "better").all()
 display.results_table(table.drop(columns="seed_spread").rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
-# They do: the interval is clear of zero. What they find is not in the user and item means, so all three together find most. An effect for each pair of
-# user and item would have at most one rating to learn from in training, and none for the pairs of the test.
+# They do: the interval is clear of zero. What they find is not in the user and item means, so all three together find
+# most. An effect for each pair of user and item would have at most one rating to learn from in training, and none for
+# the pairs of the test.
