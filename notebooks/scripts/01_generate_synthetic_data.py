@@ -94,7 +94,7 @@ if not default:
 # and from **features**, such as a user's age or an item's price.
 #
 # A [two-tower model](../docs/glossary.md#two-tower-model) is a recommender of two neural networks, the **towers**. One
-# turns what is known of a user into a **vector**, a short list of numbers, the other does so for an item.
+# turns what is known of a user into a **vector**, a short list of numbers; the other does so for an item.
 #
 # - **What goes in.** An id picks its row of a table of numbers, an [embedding](../docs/glossary.md#embedding), which
 #   can learn a taste that no feature shows. Features describe new users and items, too.
@@ -122,9 +122,10 @@ print(scores.round(2))
 assert (scores.argmax(axis=1) == [0, 1]).all(), "the first user should get the first item, the second the second"
 
 # %% [markdown]
-# Why not one network that reads user and item together? It would run once for each item, at every request. The item
-# tower never sees the user, so all item vectors can be computed beforehand. A request then costs one run of the user
-# tower and a search for the highest dot products, which an [index](../docs/glossary.md#index) makes fast among millions.
+# Why not one network that reads user and item together? It would run once for each item, at every request. But the
+# item tower never sees the user, so all item vectors can be computed beforehand. A request then costs one run of the
+# user tower and a search for the highest dot products, which an [index](../docs/glossary.md#index) makes fast among
+# millions.
 #
 # The price: all that user and item have to do with one another must fit into one dot product. So large systems often
 # let two towers **retrieve** candidates, as YouTube does (Yi et al., 2019), and a slower model **rank** these.
@@ -464,8 +465,7 @@ display.results_table(ten[[TITLE, "price", "discount", "popularity", "now"]], di
 # The planted rules show. The items are cheap, for a young user. Discounts are high, for a phone. Books, games and toys
 # are the bright cells of the north.
 #
-# For all users: popularity was drawn without regard to quality, so popular items suit nobody in
-# particular.
+# The same for all users. Popularity was drawn without regard to quality, so popular items suit nobody in particular.
 
 # %%
 gap = best.groupby(USER_ID)["now"].mean() - popular.groupby(USER_ID)["now"].mean()  # (n_users,) stars
