@@ -18,6 +18,7 @@ EXPECTED = "expected"  # the column that holds a rating's value without its nois
 DEVICES = ("desktop", "mobile", "tablet")
 REGIONS = ("north", "east", "south", "west", "centre")
 CATEGORIES = ("books", "games", "garden", "kitchen", "music", "office", "outdoor", "sport", "tools", "toys")
+CATEGORY_TREND = np.linspace(-0.2, 0.2, len(CATEGORIES))  # stars in two years, as planted: books fall, toys rise
 NOISE_STD = {"noise": 2**0.5, "planted": 0.5}  # stars; a uniform draw from 1..5 has the variance 2
 START = 1_704_067_200  # 2024-01-01, UTC seconds
 DURATION = 2 * 365 * 24 * 3600  # two years, seconds
@@ -117,7 +118,6 @@ def generate_planted(
     p, q = rng.uniform(-1, 1, size=n_users), rng.uniform(-1, 1, size=n_items)
     made = rng.uniform(-0.25, 0.25, size=50)  # one a brand
     bargain = np.array([-1.0, 1.0, 0.0])  # one a device
-    trend = np.linspace(-0.2, 0.2, len(CATEGORIES))
     user, item = _draw_pairs(rng, n_users, n_items, n_ratings)  # (n_ratings,) row numbers
     seconds = rng.integers(0, DURATION, size=n_ratings)
 
@@ -131,7 +131,7 @@ def generate_planted(
     item_effect = made[by_item["brand"]] + 0.8 * discount + own_item[item]
     fit = 0.5 * np.cos(2 * np.pi * wheel) + 1.2 * np.exp(-(((age - price) / 0.5) ** 2)) - 0.8
     fit += bargain[by_user["device"]] * discount + 0.3 * p[user] * q[item]
-    drift = trend[by_item["category"]] * (seconds / DURATION - 0.5)
+    drift = CATEGORY_TREND[by_item["category"]] * (seconds / DURATION - 0.5)
     expected = 3 + user_effect + item_effect + fit + drift
     rating = expected + rng.normal(0, noise_std, size=n_ratings)
     return Synthetic(_as_ratings(user, item, rating, expected, seconds), users, items, noise_std)
