@@ -23,7 +23,7 @@
 #
 # - how to measure a ranking of the whole catalogue;
 # - why a good rating model can be a bad recommender;
-# - five models of what users choose, all tuned;
+# - tuned models of what users choose;
 # - how to fool yourself with an NDCG, and what a split by user leaks from the future.
 #
 # **What you'll need**: [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) for biases and SVD; one minute and
@@ -159,15 +159,15 @@ print(
 # %% [markdown]
 # NDCG's ceiling is 1: its denominator stops at $k$.
 #
-# The first row of a ranking table is **[most popular](../docs/glossary.md#most-popular)**, the same list for
+# Our first row is **[most popular](../docs/glossary.md#most-popular)**, the same list for
 # everybody. A model is a function from rows of the task to scores.
 
 # %%
 models = {"most popular": lambda rows: np.tile(task.popularity, (len(rows), 1))}  # (n_rows, n_items)
 
 # %% [markdown]
-# The others are [tuned](../docs/glossary.md#tuned-baseline): `make tune` chose their settings on a
-# [validation](../docs/glossary.md#validation) part, the last fifth of each user's *training* ratings.
+# The others are [tuned](../docs/glossary.md#tuned-baseline) on a [validation](../docs/glossary.md#validation) part, the
+# last fifth of each user's *training* ratings, by `make tune`.
 
 # %%
 tuned = baselines.load_tuned()
@@ -457,8 +457,8 @@ wrong = pd.DataFrame({"NDCG of one query": one_query}).assign(**{"NDCG@10 by use
 results_table(wrong.rename_axis("model").reset_index())
 
 # %% [markdown]
-# As one query, even random numbers score above 0.9: over thousands of rows the discount is almost flat, and the movies
-# that users did *not* choose are missing.
+# Even random numbers score above 0.9: over thousands of rows the discount is almost flat, and what users did *not*
+# choose is missing.
 #
 # ## How much of the future leaks in
 #
@@ -551,7 +551,7 @@ assert not default or (lead["verdict"] == comparison.CANNOT_TELL).all(), "the le
 results_table(lead.drop(columns=["model", "mean", "seed_spread"]).rename(columns={"difference": "lead over EASE"}))
 
 # %% [markdown]
-# From the past alone, item to next item does not lead EASE; the data cannot tell how much of its lead the future brings.
+# From the past alone, item to next item does not lead EASE. How much of its lead the future brings, the data cannot tell.
 #
 # A **global** split, with one moment for everybody, leaks nothing. Here it leaves little to rank for:
 
@@ -627,7 +627,7 @@ results_table(pd.DataFrame(board.rows)[["model", "train_seconds", "query_ms"]], 
 #
 # <details><summary>Answer</summary>
 #
-# This table cannot say: most of its test is the rest of a sitting. Exercise 3 asks.
+# No: most of this test is the rest of a sitting. Exercise 3 measures what comes after.
 #
 # </details>
 #
@@ -637,15 +637,16 @@ results_table(pd.DataFrame(board.rows)[["model", "train_seconds", "query_ms"]], 
 #    NDCG@10 of the tuned biases. What does the RMSE pay?
 # 2. **Explain yourself.** With `ease_weights` on the 300 most popular movies, find the three watched movies that
 #    contribute most to one recommendation. Aim: all contributions add up to the score.
-# 3. **After the sitting.** Without training: look for the test ratings outside `same_sitting` alone. Does item to next item still lead
-#    EASE? Aim: a mean lead of AIM4.
+# 3. **After the sitting.** Without training: add the rest of `same_sitting` to the histories, and look for the other test
+#    ratings. Aim: the lead of item to next item over EASE is gone.
 #
 # [Solutions](solutions/03_rank_with_classic_baselines.ipynb)
 #
 # ## Takeaways
 #
 # - Models that predicted stars well ranked worse than most popular.
-# - Models of choices beat it. Item to next item beat EASE, by the direction of time and by fading.
+# - Models of choices beat it. Item to next item beat EASE, by direction and fading; after the sitting its lead was gone
+#   (exercise 3).
 # - An NDCG over all rows at once praised random numbers.
 # - At equal size, the future helped the later users' rankings. A leak can also change the order of models.
 #
