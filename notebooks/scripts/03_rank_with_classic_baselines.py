@@ -563,7 +563,7 @@ assert len(new_users) > len(test_users) / 2, "most test users should be new"
 # %% [markdown]
 # ## Recommend for one user
 #
-# This user's taste is easy to read. The first movies with five stars:
+# The first movies that this user gave five stars:
 
 # %%
 row = np.flatnonzero(task.users == USER)
