@@ -51,7 +51,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# The library Surprise brings the models; the course brings data, splits, metrics and tables.
+# The library Surprise brings the models, the course all else.
 
 # %%
 from recsys_utils.setup import set_up
@@ -103,7 +103,7 @@ ratings.head(3)
 # %% [markdown]
 # ## The idea: a mean, two biases and a taste
 #
-# Part of a rating has nothing to do with taste: some users are generous, some movies are good.
+# Part of a rating is not taste: some users are generous, some movies are good.
 #
 # $$\hat r_{ui} = \mu + b_u + b_i + p_u \cdot q_i$$
 #
@@ -118,9 +118,9 @@ left = stars - mean - user_bias[:, None] - item_bias  # (users, items)
 print(f"mean {mean}, user biases {user_bias}, item biases {item_bias}, left over:\n{left}")
 
 # %% [markdown]
-# *One* number a user and one an item explain what is left: Ann is a +1, Bob a −1, the first movie a +1.5, the second a
-# −1.5. Such numbers are called **factors**, and finding them
-# **[matrix factorisation](../docs/glossary.md#matrix-factorisation)**. Surprise calls this model
+# *One* number a user and one an item explain what is left: Ann +1, Bob −1, the first movie +1.5, the second −1.5. Such
+# numbers are called **factors**, and finding them **[matrix factorisation](../docs/glossary.md#matrix-factorisation)**.
+# Surprise calls this model
 # [SVD](../docs/glossary.md#svd), after the decomposition that inspired it.
 
 # %%
@@ -135,9 +135,9 @@ diagram.draw_two_towers(
 # %% [markdown]
 # These are two towers whose only layer is a look-up. Biases and factors minimise the squared error plus λ times their
 # squares. This **[regularisation](../docs/glossary.md#regularisation)** pulls them towards zero. Surprise's biases count
-# λ once for an *id*: with $n$ ratings, an id keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD
-# counts λ once for a *rating*, so after many passes every bias keeps $1 / (1 + λ)$. In this table, one user has 1 rating
-# and one has 100, all of them one star above the mean:
+# λ once for each *id*: one with $n$ ratings keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD
+# counts λ once for each *rating*: after many passes, every bias keeps $1 / (1 + λ)$. Take users with 1 rating and with
+# 100, all a star above the mean:
 
 # %%
 four = [(10 * n + sign, item, 3 + sign) for n in (1, 100) for sign in (1, -1) for item in range(n)]
@@ -156,17 +156,16 @@ for fit, expected in ((by_id, [1 / 16, 100 / 115]), (by_rating, [1 / 1.1, 1 / 1.
 # Collaborative filtering (CF) predicts from the ratings of others. By neighbours, it needs only a similarity. What will
 # Ann think of a movie?
 #
-# - **[User-based](../docs/glossary.md#user-cf)**: take the users who rated it, and trust those who rate *like Ann*.
-# - **[Item-based](../docs/glossary.md#item-cf)**: take the movies that Ann rated, and trust her ratings of movies
-#   *like this one*.
+# - **[User-based](../docs/glossary.md#user-cf)**: take the users who rated it; trust those who rate *like Ann*.
+# - **[Item-based](../docs/glossary.md#item-cf)**: take the movies Ann rated; trust her ratings of movies *like this one*.
 #
 # In its simplest form, item-based:
 #
 # $$\hat r_{ui} = \frac{\sum_{j \in N} \mathrm{sim}(i, j)\, r_{uj}}{\sum_{j \in N} \mathrm{sim}(i, j)}$$
 #
-# $N$ holds the $k$ items most similar to $i$ that the user rated, 40 by default, without those whose similarity is not
-# positive. User-based, $N$ holds users. A first similarity is the cosine of the stars that both sides have in common.
-# Ann has yet to see the third movie. Bob rates like her, Cy the other way round:
+# $N$ holds the $k$ items most similar to $i$ that the user rated, without those whose similarity is not positive.
+# User-based, $N$ holds users. A first similarity is the cosine of the stars that both sides have in common. Ann has yet
+# to see the third movie. Bob rates like her, Cy the other way round:
 
 # %% tags=["nbval-check-output"]
 ann, bob, cy = np.array([3.0, 4.0]), np.array([3.0, 4.0]), np.array([4.0, 3.0])  # stars of movies 1 and 2
@@ -194,15 +193,14 @@ assert np.isclose(baselines.predict_with_surprise(user_based, small, anns_third)
 # %% [markdown]
 # Cosine calls Cy similar, because all stars are positive, and promises Ann a 3 where only Bob's 5 makes sense. The
 # repair: compare *deviations* from the biases, so that disagreement is negative; shrink a similarity that rests on few
-# common ratings; and average deviations on top of the biases, not stars. This is `KNNBaseline` with
-# `pearson_baseline`, our **user CF** and **item CF**.
+# common ratings; and average deviations on top of the biases. This is `KNNBaseline` with `pearson_baseline`, our **user
+# CF** and **item CF**.
 #
 # ## The rating models
 #
-# Each model has settings. **Tuning** tries many: part of the training ratings is held back as the
+# **Tuning** tries many settings. Part of the training ratings is held back as the
 # [validation](../docs/glossary.md#validation) part, and the settings with the lowest error there are chosen. The test is
-# read once, afterwards. `make tune` does this for every model and data set; its file keeps every try. For MovieLens, cut
-# at random:
+# read once, afterwards. `make tune` does this for every model and data set. On MovieLens, cut at random, it found:
 
 # %%
 MODELS = ["biases", "user CF", "item CF", "SVD"]
@@ -223,10 +221,10 @@ for which, chosen in (("default", [row["default"] for row in rows.values()]), ("
 results_table(shown, digits=4)
 
 # %% [markdown]
-# `k` is the number of neighbours; with fewer than `min_k`, CF predicts by the biases alone. `shrinkage` pulls similarities
-# towards zero that rest on few common ratings. `reg_…` are the λs.
+# `k` is the number of neighbours; with fewer than `min_k`, CF predicts by the biases alone. `reg_…` are the λs, and
+# `shrinkage` acts on similarities.
 #
-# Two of the best SVDs are slow, so we use quicker ones that are within 0.001 stars of them on validation.
+# Two of the best SVDs are slow, so we use quicker ones, within 0.001 stars of them on validation.
 
 # %%
 for table, changes in quicker.items():
@@ -269,9 +267,8 @@ def predict_all(table, split):
 # [bootstrap](../docs/glossary.md#paired-bootstrap)**. It draws users with replacement, thousands of times, each with all
 # their ratings, and measures both models on the same draws. Users are drawn and not ratings, because the ratings of one
 # user are alike. A model is *better* or *worse* if the interval of the difference excludes zero. The
-# [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the intervals, so that a whole table has a false
-# verdict in at most one case of twenty. Every table has one model that the others are compared with: the mean, the
-# biases, or the model that was best on *validation*.
+# [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the intervals, so that a table has a false verdict
+# in at most one case of twenty. A table compares with the mean, the biases, or what was best on *validation*.
 
 
 # %%
@@ -290,7 +287,7 @@ def compare_with_best(table, split, predicted):
 # %% [markdown]
 # ## On noise, nothing beats the mean
 #
-# Here the ratings depend on nothing. A model that finds patterns anyway has learnt the noise.
+# Here the ratings depend on nothing. A model that finds patterns has learnt the noise.
 
 # %%
 noise_split = splits.split_random(noise)
@@ -299,9 +296,9 @@ noise_verdicts = compare(noise_split, on_noise, "mean")
 results_table(noise_verdicts)
 
 # %% [markdown]
-# Every model is worse than the mean at its defaults. Without the first row, the table would look like a contest.
-# Tuning makes the models harmless, not good. Biases and SVD hardly leave the mean. CF becomes the biases: `min_k` is 8,
-# and no test pair has that many neighbours. How far predictions spread around the mean:
+# Every model is worse than the mean at its defaults. Without the first row, this would look like a contest. Tuning makes
+# the models harmless, not good. Biases and SVD hardly leave the mean. CF becomes the biases: `min_k` is 8, and no pair has
+# as many neighbours. How far predictions spread:
 
 # %%
 spread = {model: rows.std(axis=1).mean() for model, rows in on_noise.items()}  # stars
@@ -318,8 +315,7 @@ for model in ("user CF", "item CF"):
 #
 # Here we know the error that even a perfect model would keep, the
 # **[noise floor](../docs/glossary.md#noise-floor)**. How far a model gets from the mean down to the floor, in squared
-# error, is the share of the signal that it found. The table shows what each model adds to the biases. One more row shows
-# CF by raw cosine.
+# error, is the share of the signal that it found. We compare with the biases, and add CF by raw cosine.
 
 # %%
 planted_split = splits.split_random(planted)
@@ -335,7 +331,7 @@ results_table(planted_verdicts)
 # %% [markdown]
 # At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD, with few factors and many
 # passes, finds most of the signal, from ids alone. A comparison of defaults would have called neighbours the better
-# *kind* of model. The biases gain nothing, because their defaults happen to fit this world.
+# *kind* of model.
 
 # %%
 found = planted_verdicts["signal found"]
@@ -345,12 +341,11 @@ tuned = compare_with_best("planted", planted_split, on_planted)["verdict"]
 assert not default or (at_default == "better").all(), "at their defaults, neighbours should win"
 assert not default or (tuned.drop("SVD, tuned") == "worse").all(), "tuned, factors should win"
 assert not default or found["SVD, tuned"] > 0.75, "ids alone should find most of the signal"
-assert abs(found["biases, tuned"] - found["biases, default"]) < 0.02, "biases gain nothing"
 assert found["item CF, raw cosine"] < found["item CF, default"] - 0.2, "raw cosine should be behind deviations"
 
 # %% [markdown]
-# That SVD wins is no surprise: this world is made of few products of a user's number and an item's. Take all its pairs
-# without noise, subtract the biases, and see how much of the rest five factors can hold:
+# That SVD wins is no surprise: this world is made of few products of a user's number and an item's. From all its pairs
+# without noise, subtract the biases. How much of the rest can five factors hold?
 
 # %%
 every_pair = synthetic.generate_planted(n_ratings=500_000).ratings
@@ -363,8 +358,8 @@ assert strength[:5].sum() > 0.9 * strength.sum(), "five factors should do"
 # %% [markdown]
 # ## On MovieLens
 #
-# Two splits. At **random**, 80/20, as in most published tables: a user's later ratings help to predict their earlier
-# ones. **By time**, each user's last fifth is the test, which is closer to what a recommender is asked.
+# Two splits. At **random**, 80/20, as in most published tables: later ratings help to predict earlier ones. **By time**,
+# each user's last fifth is the test, closer to what a recommender is asked.
 
 # %% tags=["nbval-check-output"]
 split_of = {"random": splits.split_random(ratings), "by time": splits.split_by_time(ratings)}
@@ -372,15 +367,14 @@ for name, split in split_of.items():
     print(f"{name}: {len(split.train):,} training ratings, {len(split.test):,} test ratings")
 
 # %% [markdown]
-# The longest cell of the lesson fits everything on both:
+# The longest cell fits everything on both:
 
 # %%
 predicted = {name: predict_all(name, split) for name, split in split_of.items()}
 
 # %% [markdown]
-# A fifth model is too slow for a lesson, so we read its errors, a mean of three seeds, out of the file.
-# **[SVD++](../docs/glossary.md#svd-and-histories)** (Koren, 2008) adds to $p_u$ a sum of vectors of all the movies that
-# the user rated.
+# A fifth model is too slow for a lesson. **[SVD++](../docs/glossary.md#svd-and-histories)** (Koren, 2008) adds to $p_u$ a
+# sum of vectors of all the movies that the user rated. Its errors, means of three seeds, come from the file.
 
 
 # %%
@@ -401,8 +395,7 @@ for table, model in ((table, model) for table in split_of for model in MODELS):
     assert not default or abs(gap) < 0.002, "the fits should be those of the search"
 
 # %% [markdown]
-# Each line leads from a model at its defaults to the same model, tuned. Look at the lengths of the lines, and at how
-# close together the tuned ends are.
+# Compare the lengths of the lines with the distances between the tuned ends.
 
 # %%
 figure, axes = plt.subplots(1, 2, sharex=True, figsize=(7.2, 3))
@@ -420,7 +413,7 @@ plt.show()
 
 # %% [markdown]
 # At random, SVD is last at its defaults; tuned, it is ahead of user CF and the biases. Is tuning worth more than the
-# choice of a model? Compare the mean gain of tuning with the mean gap between two tuned models, over all pairs.
+# choice of a model? Compare its mean gain with the mean gap between two tuned models, over all pairs.
 
 # %%
 planted_errors = errors_of("planted", planted_split, on_planted)
@@ -437,9 +430,9 @@ assert not default or at_random["default"].idxmax() == "SVD", "at its defaults, 
 assert not default or at_random["tuned"]["SVD"] < at_random["tuned"]["user CF"] - 0.003, "tuned, SVD is in front"
 
 # %% [markdown]
-# On MovieLens, tuning moves more; on the planted world, the choice does, since biases cannot say what factors can.
-# Rendle, Zhang and Koren (2019) found well-tuned classics ahead of newer models that had claimed to beat them. Here every
-# gain on MovieLens is clear of zero, in intervals that are widened for eight comparisons.
+# On MovieLens tuning moves more, on the planted world the choice of the model. Rendle, Zhang and Koren (2019) found
+# well-tuned classics ahead of newer models that had claimed to beat them. On MovieLens, every gain of tuning is clear of
+# zero, in intervals that are widened for eight comparisons:
 
 # %%
 rows = []
@@ -474,9 +467,8 @@ results_table(pd.concat(over_biases, names=["split"]).reset_index("split"), digi
 results_table(pd.concat(over_best, names=["split"]).reset_index("split"), digits=4)
 
 # %% [markdown]
-# Item CF leads at random and SVD by time, as on validation. But the intervals of these two end within 0.001 stars of
-# zero, and at random the slower, best SVD lies closer still: the data cannot safely tell them apart. SVD++, without an
-# interval, lies near SVD on both.
+# As on validation, item CF leads at random and SVD by time. But the interval between the two ends within 0.001 stars of
+# zero, and at random the slower, best SVD is closer still: the data cannot safely tell them apart. SVD++ is near SVD.
 
 # %%
 for table, second in (("random", "SVD"), ("by time", "item CF")):
@@ -492,7 +484,7 @@ assert not default or slower < at_random["tuned"]["SVD"], "the slower SVD should
 # %% [markdown]
 # ## Predict for one user
 #
-# Averages hide what a model does, so look at the first movies of one user's test by time.
+# The first movies of one user's test by time:
 
 # %%
 test = split_of["by time"].test
@@ -502,8 +494,8 @@ of_user = test[test[USER_ID] == USER].join(movies.set_index(ITEM_ID)[TITLE], on=
 results_table(of_user[[TITLE, RATING]].join(chosen).head(8), digits=1)
 
 # %% [markdown]
-# The predictions move less than the stars: under squared error, a value near the average is the safe answer. Over the
-# whole test, too:
+# The predictions move less than the stars: under squared error, a value near the average is safe. Over the whole test,
+# too:
 
 # %%
 spread = chosen.assign(stars=test[RATING]).std()  # over all test ratings
@@ -514,19 +506,16 @@ assert (spread.drop("stars") < 0.8 * spread["stars"]).all(), "predictions should
 # ## In practice
 #
 # - **Tune the baseline as long as the model.** A gain over a default says little.
-# - **Neighbours need a similarity for every pair.** Surprise holds five square matrices of doubles for it; our helper
-#   works in blocks and keeps one of floats.
+# - **Neighbours need a similarity for every pair.** Surprise holds five square matrices of doubles; our helper keeps one
+#   of floats.
 # - **A new user or movie** gets the mean and one bias: these models know ids, not features.
-# - **SVD++ is slow**, because each step updates a vector for every movie in the user's history.
 
 # %%
 n_movies = split_of["random"].train[ITEM_ID].nunique()
 print(f"{n_movies:,} movies: {5 * 8 * n_movies**2 / 1e9:.1f} GB, or {4 * n_movies**2 / 1e9:.1f} GB by blocks")
-length = split_of["by time"].train.groupby(USER_ID).size()  # (n_users,) ratings of each user
-print(f"the history behind the average rating has {(length**2).sum() / length.sum():.0f} movies")
 
 # %% [markdown]
-# The models at their defaults go to the course's leaderboard, where `make tune` has put the tuned ones.
+# The models at their defaults go to the leaderboard, where `make tune` has put the tuned ones.
 
 # %%
 board = leaderboard.Leaderboard("02")
@@ -553,7 +542,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# The best of many tries is partly the luckiest on that very sample, so its error there is too low.
+# The best of many tries is partly the luckiest on that sample, so its error there is too low.
 #
 # </details>
 #
@@ -561,8 +550,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# The weakest regularisation and the most factors, which fit the training noise best and are furthest from the mean on
-# the test.
+# The weakest regularisation and the most factors: they fit the training noise best.
 #
 # </details>
 #
@@ -572,11 +560,10 @@ board.save()
 #    cosines again. Which neighbour is left, and what is Ann promised? (Aim at similarities of +1 and −1.)
 # 2. **A search of your own.** Hold back a fifth of the planted world's training ratings and tune the biases there:
 #    `reg_u` and `reg_i` from 1 to 50. How flat is the optimum? (Aim at the validation error in the file.)
-# 3. **Rows or users.** Hold back the last fifth of each user's training ratings by time, and compare user CF with the
-#    biases there, both at their defaults, with every rating as a user of its own. How much narrower is the interval?
-#    (Aim at about half as wide.)
+# 3. **Rows or users.** Hold back the last fifth of each user's training ratings by time. Compare user CF with the biases
+#    there, at their defaults, with every rating as a user of its own. (Aim at an interval about half as wide.)
 # 4. **Few neighbours.** On the validation part of exercise 2, set `k` of the tuned item CF to 3. Why does an average over
-#    few neighbours suffer more from noise? (Aim at an error that is higher by more than 0.01 stars.)
+#    few suffer more from noise? (Aim at an error higher by more than 0.01 stars.)
 #
 # [Solutions](solutions/02_predict_ratings_with_classic_baselines.ipynb)
 
@@ -584,9 +571,9 @@ board.save()
 # ## Takeaways
 #
 # - On noise, every model lost to the mean at its defaults, and tuning could only turn it back into the mean.
-# - On the planted world, tuning reversed the order of factors and neighbours. Factors won, since it is made of a few.
+# - On the planted world, tuning let factors pass the neighbours: the world is made of a few.
 # - On MovieLens, tuning helped every model, on average by more than two tuned models differ.
-# - Item CF leads at random, SVD by time, neither safely: the mark is both, tuned.
+# - Item CF leads at random, SVD by time, neither safely: both, tuned, are the mark.
 #
 # **Next**: [Lesson 03](03_rank_with_classic_baselines.ipynb) asks the other question: which ten movies to show.
 #
