@@ -90,7 +90,7 @@ if not default:
 # %% [markdown]
 # ## The data
 #
-# Three data sets: ratings that are pure noise, ratings with a planted signal and noise of known size, and MovieLens.
+# Three data sets: pure noise, a planted signal with noise of known size, and MovieLens.
 
 # %% tags=["nbval-check-output"]
 noise, planted = synthetic.load_synthetic("noise").ratings, synthetic.load_synthetic("planted").ratings
@@ -505,9 +505,9 @@ assert (spread.drop("stars") < 0.8 * spread["stars"]).all(), "predictions should
 # %% [markdown]
 # ## In practice
 #
-# - **Tune the baseline as long as the model.** A gain over a default says little.
-# - **Neighbours need a similarity for every pair.** Surprise holds five square matrices of doubles; our helper keeps one
-#   of floats.
+# - **Tune the baseline as long as the model.**
+# - **Neighbours need a similarity for every pair.** Surprise holds five square matrices of doubles, our helper one of
+#   floats.
 # - **A new user or movie** gets the mean and one bias: these models know ids, not features.
 
 # %%
