@@ -27,7 +27,7 @@
 # - how to tell a better model from a lucky one, with the user as the unit.
 #
 # **What you'll need**: the noise floor and the two synthetic worlds of
-# [Lesson 01](01_generate_synthetic_data.ipynb), though you need not have run it; about two minutes and 0.9 GB of memory.
+# [Lesson 01](01_generate_synthetic_data.ipynb), though you need not have run it; one minute and 0.9 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -296,9 +296,8 @@ noise_verdicts = compare(noise_split, on_noise, "mean")
 results_table(noise_verdicts)
 
 # %% [markdown]
-# Every model is worse than the mean at its defaults. Without the first row, this would look like a contest. Tuning makes
-# the models harmless, not good. Biases and SVD hardly leave the mean. CF becomes the biases: `min_k` is 8, and no pair has
-# as many neighbours. How far predictions spread:
+# Every model is worse than the mean at its defaults. Tuning makes the models harmless, not good. Biases and SVD hardly
+# leave the mean. CF becomes the biases: `min_k` is 8, and no pair has as many neighbours. How far predictions spread:
 
 # %%
 spread = {model: rows.std(axis=1).mean() for model, rows in on_noise.items()}  # stars
@@ -331,7 +330,7 @@ results_table(planted_verdicts)
 # %% [markdown]
 # At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD, with few factors and many
 # passes, finds most of the signal, from ids alone. A comparison of defaults would have called neighbours the better
-# *kind* of model.
+# *kind* of model. Raw cosine is no better than the biases.
 
 # %%
 found = planted_verdicts["signal found"]
@@ -341,7 +340,7 @@ tuned = compare_with_best("planted", planted_split, on_planted)["verdict"]
 assert not default or (at_default == "better").all(), "at their defaults, neighbours should win"
 assert not default or (tuned.drop("SVD, tuned") == "worse").all(), "tuned, factors should win"
 assert not default or found["SVD, tuned"] > 0.75, "ids alone should find most of the signal"
-assert found["item CF, raw cosine"] < found["item CF, default"] - 0.2, "raw cosine should be behind deviations"
+assert planted_verdicts["verdict"]["item CF, raw cosine"] != "better", "raw cosine adds nothing"
 
 # %% [markdown]
 # That SVD wins is no surprise: this world is made of few products of a user's number and an item's. From all its pairs
@@ -367,7 +366,7 @@ for name, split in split_of.items():
     print(f"{name}: {len(split.train):,} training ratings, {len(split.test):,} test ratings")
 
 # %% [markdown]
-# The longest cell fits everything on both:
+# Fit everything on both:
 
 # %%
 predicted = {name: predict_all(name, split) for name, split in split_of.items()}
@@ -458,10 +457,11 @@ for table, split in split_of.items():
     over_best[table] = compare_with_best(table, split, tuned)
     better = over_biases[table]["verdict"][["user CF, tuned", "item CF, tuned", "SVD, tuned"]] == "better"
     assert not default or better.all(), "at the default settings, taste helps"
+    assert not default or over_biases[table]["difference"].min() > -0.025, "at the default settings, it helps little"
 results_table(pd.concat(over_biases, names=["split"]).reset_index("split"), digits=4)
 
 # %% [markdown]
-# About 0.02 stars at random, less by time. Against the model that was best on validation:
+# At most about 0.02 stars. Against the model that was best on validation:
 
 # %%
 results_table(pd.concat(over_best, names=["split"]).reset_index("split"), digits=4)
