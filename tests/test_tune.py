@@ -1,11 +1,14 @@
 import json
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 import tune
 from tune import RESULT, TABLES, Axis, Notebook, Point, Rival, describe, dump, measure, plain, search, steps
 
-from recsys_utils.baselines import RANKING_RIVALS, RATING_RIVALS
+from recsys_utils.baselines import RANKING_RIVALS, RATING_RIVALS, predict_with_surprise, rating_model
+from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 
 FILE = json.loads(RESULT.read_text(encoding="utf-8"))
 ENTRIES = [(table, name) for table, rivals in TABLES.items() for name in rivals]
@@ -166,6 +169,19 @@ def test_grids_hold_their_first_points_and_defaults(table, name):
     for axis in rival.axes.values():
         assert {*map(str, axis.coarse), str(axis.default)} <= {*map(str, axis.values)}
         assert set(axis.ends) <= {axis.values[0], axis.values[-1]}
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table != "ranking"])
+@pytest.mark.parametrize("name", RATING_RIVALS)
+def test_the_defaults_are_the_librarys(table, name):
+    rng = np.random.default_rng(1)
+    user, item = np.divmod(rng.choice(200, size=120, replace=False), 10)  # so few ratings that every setting matters
+    ratings = pd.DataFrame({USER_ID: user, ITEM_ID: item, RATING: rng.integers(1, 6, size=120)})
+    ours = plain({axis: values.default for axis, values in TABLES[table][name].axes.items()})
+    stars, of_library = (
+        predict_with_surprise(rating_model(name, **settings), ratings, ratings) for settings in (ours, {})
+    )
+    assert stars == pytest.approx(of_library, rel=1e-9)
 
 
 def test_settings_are_arguments():

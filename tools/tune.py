@@ -113,13 +113,14 @@ RATING_GRIDS = {
 }
 # On ratings that depend on nothing the best prediction is the mean: the axes go on until a model is as good as that.
 MEAN = "as good as the mean"
-NOISE_REG = Axis([0, 1, 3, 5, 8, 15, 30, 100, 300, 1000, 3000, 10000], [30, 300], 15, {10000: MEAN})
+NOISE_REG_U = Axis([0, 1, 3, 5, 10, 15, 30, 100, 300, 1000, 3000, 10000], [30, 300], REG_U.default, {10000: MEAN})
+NOISE_REG_I = NOISE_REG_U._replace(default=REG_I.default)
 NOISE_NEIGHBOURS = {
     "k": NEIGHBOURS["k"],
     "min_k": Axis([1, 3, 5, 8, 12, 20, 30, 50], [8, 20], 1, COUNT | {50: "nobody has as many"}),
     "sim_options.shrinkage": SHRINKAGE,
-    "bsl_options.reg_u": NOISE_REG._replace(coarse=[300]),
-    "bsl_options.reg_i": NOISE_REG._replace(coarse=[300]),
+    "bsl_options.reg_u": NOISE_REG_U._replace(coarse=[300]),
+    "bsl_options.reg_i": NOISE_REG_I._replace(coarse=[300]),
 }
 NOISE_FACTORS = {
     "n_factors": Axis([1, 2, 5, 10, 20, 50, 100, 200], [5, 20], 100, COUNT),
@@ -133,8 +134,8 @@ NOISE_GRIDS = {
     "biases": Rival(
         {
             "bsl_options.n_epochs": Axis([1, 2, 3, 5, 10, 20, 40], [5, 10], 10, COUNT),
-            "bsl_options.reg_u": NOISE_REG,
-            "bsl_options.reg_i": NOISE_REG,
+            "bsl_options.reg_u": NOISE_REG_U,
+            "bsl_options.reg_i": NOISE_REG_I,
         }
     ),
     "user CF": Rival(NOISE_NEIGHBOURS),
