@@ -75,6 +75,10 @@ def test_needs_are_the_links_of_what_you_will_need():
     )
     assert course_map.needed_lessons(script) == ["03", "07"]
     assert course_map.time_and_memory(script) == ("½", "0.5")
+    assert course_map.time_and_memory(script.replace("half a\n# minute;", "one and\n# a half minutes;")) == (
+        "1½",
+        "0.5",
+    )
 
 
 def test_table_of_the_course_map_has_the_needs_of_every_lesson():

@@ -11,7 +11,7 @@ from basics import ROOT, SCRIPTS, find_lessons, number, write_whole
 
 PAGE, PICTURE = ROOT / "docs" / "course_map.md", ROOT / "docs" / "images" / "course_map.svg"
 TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
-SAID = {"half a": "½", "a": "1", "one": "1", "two": "2"}  # minutes, as the lessons say them
+SAID = {"half a": "½", "a": "1", "one": "1", "one and a half": "1½", "two": "2"}  # minutes, as the lessons say them
 
 
 class Place(NamedTuple):
@@ -64,7 +64,7 @@ def needed_lessons(script: str) -> list[str]:
 def time_and_memory(script: str) -> tuple[str, str]:
     """Read how many minutes and gigabytes "What you'll need" asks for."""
     need = read_need(script)
-    minutes = re.search(r"\b(half a|a|one|two) minutes?\b", need, re.IGNORECASE)[1].lower()
+    minutes = re.search(r"\b(half a|a|one|one and a half|two) minutes?\b", need, re.IGNORECASE)[1].lower()
     memory = re.search(r"(\d\.?\d*) GB|half a gigabyte", need)
     return SAID[minutes], memory[1] or "0.5"
 
