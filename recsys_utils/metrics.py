@@ -190,6 +190,36 @@ def _as_floats(scores: np.ndarray) -> np.ndarray:
     return scores.astype(np.result_type(scores, np.float32), copy=False)
 
 
+def auc_by_user(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Find how often a positive item of a user scores above a negative one of the same user (lesson 10).
+
+    Parameters
+    ----------
+    scores : (n_users, n_items) without NaN, higher is better
+    positive, negative : (n_users, n_items) bool
+
+    Returns
+    -------
+    ndarray of float, (n_users,)
+        The area under each user's ROC curve (min=0, max=1), where a tie counts ½. NaN for a user who has no positive
+        or no negative item: leave such users out of means.
+
+    Raises
+    ------
+    ValueError
+        Matrices of different shapes, a NaN.
+    """
+    scores, positive, negative = np.asarray(scores), np.asarray(positive), np.asarray(negative)
+    check_scores("scores", scores, positive.shape)
+    if negative.shape != positive.shape:
+        raise ValueError(f"negative has the shape {negative.shape}; expected {positive.shape}")
+    areas = np.full(len(scores), np.nan)
+    for row in np.flatnonzero(positive.any(axis=1) & negative.any(axis=1)):
+        gap = scores[row, positive[row], None] - scores[row, negative[row]]  # (n_positive, n_negative)
+        areas[row] = (gap > 0).mean() + (gap == 0).mean() / 2
+    return areas
+
+
 class RankingMetrics(NamedTuple):
     """How well a model ranked, user by user; the means are what tables show."""
 

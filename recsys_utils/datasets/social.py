@@ -49,6 +49,8 @@ class LikesTask(NamedTuple):
 
     liked: np.ndarray  # (n_users, n_posts) bool: liked before the cut
     passed: np.ndarray  # (n_users, n_posts) bool: viewed before the cut and not liked
+    later_liked: np.ndarray  # (n_users, n_posts) bool: first viewed after the cut, and liked
+    later_passed: np.ndarray  # (n_users, n_posts) bool: first viewed after the cut, and not liked
     user_features: np.ndarray  # (n_users, n_features) float32: `bag_of` the country beside that of the languages
     post_features: np.ndarray  # (n_posts, n_features) float32: the same columns
     asked: np.ndarray  # (n_users,) bool: likes something after the cut, and so is a row of the ranking
@@ -224,15 +226,12 @@ def lay_out(window: Window) -> LikesTask:
         A pair whose user or post is not in the window, nobody who likes anything after the cut.
     """
     users, posts = window.users["user_id"].to_numpy(), window.posts["post_id"].to_numpy()
-    viewed, liked, later = (
-        _as_matrix(name, pairs, users, posts)
-        for name, pairs in (
-            ("known", window.known),
-            ("known", window.known[window.known["likes"] > 0]),
-            ("later", window.later[window.later["likes"] > 0]),
-        )
+    liked, passed, later_liked, later_passed = (
+        _as_matrix(name, pairs[(pairs["likes"] > 0) == like], users, posts)
+        for name, pairs in (("known", window.known), ("later", window.later))
+        for like in (True, False)
     )
-    asked = later.any(axis=1)  # (n_users,)
+    asked = later_liked.any(axis=1)  # (n_users,)
     if not asked.any():
         raise ValueError("later has no like; expected at least one after the cut")
     countries = sorted({*window.users["country"].dropna(), *window.posts["country"]})
@@ -243,8 +242,8 @@ def lay_out(window: Window) -> LikesTask:
             (window.posts["country"], window.posts["language"]),
         )
     )
-    ranking = RankingTask(users[asked], posts, csr_array(viewed[asked]), csr_array(later[asked]))
-    return LikesTask(liked, viewed & ~liked, user_features, post_features, asked, ranking)
+    ranking = RankingTask(users[asked], posts, csr_array((liked | passed)[asked]), csr_array(later_liked[asked]))
+    return LikesTask(liked, passed, later_liked, later_passed, user_features, post_features, asked, ranking)
 
 
 def _as_matrix(name: str, pairs: pd.DataFrame, users: np.ndarray, posts: np.ndarray) -> np.ndarray:
