@@ -100,6 +100,35 @@ def make_ranking_task(train: pd.DataFrame, test: pd.DataFrame, items: np.ndarray
     return RankingTask(users, items, seen, relevant)
 
 
+def ask_for(task: RankingTask, wanted: np.ndarray) -> tuple[np.ndarray, RankingTask]:
+    """Ask for some items alone: the catalogue stays, and only these are relevant (lesson 10).
+
+    Parameters
+    ----------
+    task : the whole question
+    wanted : (n_items,) bool, the items to find
+
+    Returns
+    -------
+    (rows, task)
+        The rows of the users for whom such an item is relevant, (n_rows,), and the question for them.
+
+    Raises
+    ------
+    ValueError
+        `wanted` of another shape or type, or relevant to nobody.
+    """
+    wanted = np.asarray(wanted)
+    if wanted.dtype != bool or wanted.shape != task.items.shape:
+        raise ValueError(f"wanted is {wanted.dtype} {wanted.shape}; expected bool {task.items.shape}, one an item")
+    relevant = csr_array(task.relevant.multiply(wanted[None, :]))
+    relevant.eliminate_zeros()
+    rows = np.flatnonzero(relevant.sum(axis=1))
+    if len(rows) == 0:
+        raise ValueError("wanted holds no relevant item; expected one that a user of the task should be shown")
+    return rows, RankingTask(task.users[rows], task.items, csr_array(task.seen)[rows], relevant[rows])
+
+
 def _check_same_kind(column: str, train: pd.DataFrame, name: str, other: pd.DataFrame) -> None:
     (ours,), (theirs,) = id_kinds(train[column]), id_kinds(other[column])
     if ours != theirs:
