@@ -94,7 +94,7 @@ default &= (RATES, SEEDS, REPEATS, USER) == ([0.005, 0.01, 0.02], [1, 2, 3], 20,
 #
 # A [two-tower model](../docs/glossary.md#two-tower-model) turns a user into one vector and a post into another. Their
 # [dot product](../docs/glossary.md#dot-product) says how likely the user is to like the post. Here, a user is what
-# they did: the **history** is the mean of the vectors of the posts that they liked. So a new user needs no training.
+# they did: the **history** is a mean of the vectors of the posts that they liked. So a new user needs no training.
 
 # %%
 diagram.draw_two_towers(
@@ -265,15 +265,14 @@ assert np.isclose(likes_loss(2.0 * liked - 1, yes_to_all), 2 * cross_entropy(yes
 # ## Train
 #
 # A history that holds the post to be predicted would give the answer away. So in each epoch we hide half of each user's
-# views, chosen at random; the hidden likes are the targets. A history is divided by the root of its length. The
-# learning rate falls to zero in a line.
+# views, chosen at random; the hidden likes are the targets. The learning rate falls to zero in a line.
 
 
 # %%
 def as_history(task, shown):
     """Weigh what was shown of each history: (n_users, n_posts)."""
     weights = (task.liked + PASSED * task.passed) * shown
-    return (weights / np.sqrt(np.maximum(weights.sum(axis=1, keepdims=True), 1))).astype("float32")
+    return (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)).astype("float32")
 
 
 def score_all(model, task):

@@ -1,0 +1,85 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: notebooks/solutions//ipynb,notebooks/scripts/solutions//py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version,-jupytext.text_representation.format_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Solutions of lesson 10
+#
+# [![Open in Colab](../images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/solutions/10_learn_from_likes.ipynb) [![Launch Binder](../images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/solutions/10_learn_from_likes.ipynb)
+#
+# These are solutions of the [exercises of lesson 10](../10_learn_from_likes.ipynb#Exercises). Try them
+# yourself first. Other answers can be right, too: compare what yours find.
+
+# %% [markdown]
+# On Colab this installs the course; elsewhere it does nothing.
+
+# %% tags=["colab"]
+import os
+import subprocess
+import sys
+from importlib import metadata, util
+
+if util.find_spec("recsys_utils") is None:
+    course = "two-towers[lessons] @ https://github.com/two-towers-course/two-towers/archive/refs/heads/main.zip"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", os.getenv("TWO_TOWERS_SOURCE", course)]
+    before = {one.name: f"{one.name}=={one.version}" for one in reversed([*metadata.distributions()])}
+    done = subprocess.run([*pip, "-c", "/dev/stdin"], input="\n".join(before.values()), capture_output=True, text=True)
+    if done.returncode:  # pip cannot leave all that is here as it is
+        done = subprocess.run(pip, capture_output=True, text=True)
+    assert done.returncode == 0, f"pip could not install the course:\n{done.stderr}"
+    replaced = {*before.values()} - {f"{one.name}=={one.version}" for one in metadata.distributions()}
+    assert not replaced, f"restart the session and run again: pip has replaced {', '.join(sorted(replaced))}"
+    print("The course is installed.")
+
+# %% [markdown]
+# A solution starts where the lesson ends. These need the lesson down to its table of negatives, so we run it until
+# there, without its output.
+
+# %%
+from recsys_utils.lessons import run_lesson
+
+run_lesson("10", globals(), until="What goes wrong, and why")
+
+# %% [markdown]
+# ## Exercise 1. One class
+#
+# "Yes" to every later view is right where there is a like. Equal scores cannot tell one post from another, and a tie
+# counts ½.
+
+# %%
+yes = np.ones(validation.liked.shape)  # (n_users, n_posts)
+views = validation.later_liked | validation.later_passed
+accuracy = (yes[views] == validation.later_liked[views]).mean()
+print(f"accuracy {accuracy:.1%}, AUC by user {auc_of(yes, validation):.2f}")
+assert np.isclose(accuracy, validation.later_liked.sum() / views.sum())
+assert np.isclose(auc_of(yes, validation), 0.5)
+
+# %% [markdown]
+# On the likes alone, the same model has an accuracy of 100 %. Its accuracy tells how many labels are 1, nothing else.
+
+# %% [markdown]
+# ## Exercise 2. Forget the views
+#
+# We keep the lesson's NDCG of the chosen recipe, and train it again with `PASSED` at 0. Views without a like are then
+# missing in the histories and in the labels.
+
+# %%
+rate, with_views = best["rate"][KEPT], {}
+for passed in (PASSED, 0.0):
+    run_lesson("10", globals(), until="Which negatives, and how many", PASSED=passed)
+    model = make_model(tasks["validation"], SEEDS[0])
+    with_views[f"PASSED = {passed}"] = train(model, tasks["validation"], "uniform", 4, passed, rate, SEEDS[0])
+
+# %%
+of_views = {name: metrics.evaluate_ranking(each[task.asked], task.ranking).ndcg for name, each in with_views.items()}
+results_table(comparison.compare(of_views, against="PASSED = 0.3").drop(columns="seed_spread"))
