@@ -77,7 +77,7 @@ N_USERS, N_POSTS, VIEWS = 700, 300, 80  # of the app; views are the median of a 
 VALIDATION_FROM, TEST_FROM = 38, 48  # days, of 60
 DIM = 32  # numbers in a vector
 PASSED = 0.3  # what a view without a like counts in a history, where a like counts 1
-ID_DROPOUT = 0.1  # share of post ids hidden in training
+ID_DROPOUT = 0.3  # share of post ids hidden in training
 BATCH, EPOCHS = 64, 20  # users in a batch, passes over the users
 RATES = [0.005, 0.01, 0.02]  # learning rates to choose from
 SEEDS = [1, 2, 3]  # of the models in the test
@@ -86,7 +86,7 @@ USER = 5  # whose recommendations we look at
 
 # %%
 settings = (N_USERS, N_POSTS, VIEWS, VALIDATION_FROM, TEST_FROM, DIM, PASSED, ID_DROPOUT, BATCH, EPOCHS)
-default = settings == (700, 300, 80, 38, 48, 32, 0.3, 0.1, 64, 20)  # some claims are checked at these settings only
+default = settings == (700, 300, 80, 38, 48, 32, 0.3, 0.3, 64, 20)  # some claims are checked at these settings only
 default &= (RATES, SEEDS, REPEATS, USER) == ([0.005, 0.01, 0.02], [1, 2, 3], 20, 5)
 
 # %% [markdown]
@@ -94,7 +94,7 @@ default &= (RATES, SEEDS, REPEATS, USER) == ([0.005, 0.01, 0.02], [1, 2, 3], 20,
 #
 # A [two-tower model](../docs/glossary.md#two-tower-model) turns a user into one vector and a post into another. Their
 # [dot product](../docs/glossary.md#dot-product) says how likely the user is to like the post. Here, a user is what
-# they did: the **history** is a mean of the vectors of the posts that they liked. So a new user needs no training.
+# they did: the **history** is a mean of the vectors of the posts that they liked.
 
 # %%
 diagram.draw_two_towers(
@@ -108,9 +108,8 @@ diagram.draw_two_towers(
 # ## The data: a made-up app, cut by time
 #
 # The app's users live in six countries, read one to three languages, and prefer some of four topics. No column has the
-# topic; only who likes what shows it. A model in production knows the past and is asked about the future. So we cut at
-# a moment: 38 days to train and 10 to [validate](../docs/glossary.md#validation) while we choose; then 48 to train and
-# 12 to test, once.
+# topic; only who likes what shows it. We cut at a moment: 38 days to train and 10 to
+# [validate](../docs/glossary.md#validation) while we choose; then 48 to train and 12 to test, once.
 
 # %%
 world = social.generate_social(N_USERS, N_POSTS, VIEWS)
@@ -131,8 +130,8 @@ for name, task in tasks.items():
     print(f"  {len(created)} posts in the catalogue, {created.sum()} of them created after the cut")
 
 # %% [markdown]
-# The ranking asks: which posts that a user has not viewed do they like after the cut? The catalogue holds every post
-# made before the end of the window. Posts created after the cut have no view to learn from, and stay in.
+# The ranking asks: which posts that a user has not viewed do they like after the cut? Posts created after the cut are in
+# the catalogue, without a view to learn from.
 #
 # ## Without negatives there is nothing to learn
 #
@@ -162,8 +161,8 @@ assert cross_entropy(yes_to_all, liked) > 10 * cross_entropy(knows, liked), "the
 # %% [markdown]
 # ## A number for everything, and one for the unknown
 #
-# A user reads several languages. The original system fed that list in as one token, so that "Hindi, English" shared
-# nothing with "Hindi". We pool instead: a **bag** holds each language's share of the list. Column 0, the
+# The system that this lesson grew from fed a user's list of languages in as one token: "Hindi, English" shared nothing
+# with "Hindi". We pool instead: a **bag** holds each language's share of the list. Column 0, the
 # [unknown](../docs/glossary.md#unknown-id), is for what the vocabulary lacks.
 
 # %% tags=["nbval-check-output"]
@@ -177,8 +176,8 @@ assert not default or len(lists) > 2 * len(social.LANGUAGES), "one token a list 
 # matrix, a bag is the mean of its codes' [embeddings](../docs/glossary.md#embedding): `Dense` without a bias.
 #
 # A post also has an id, which can learn the topic. Id embeddings start at zero, and slot 0 stays there: a post that
-# nobody has viewed is described by its features alone. In training, one id in ten is hidden, so that features learn to
-# stand alone.
+# nobody has viewed is described by its features alone. In training, three ids in ten are hidden, so that features
+# learn to stand alone.
 
 
 # %%
@@ -248,8 +247,7 @@ assert counts.sum() == 4 * first.liked.sum() and not counts[first.liked].any(), 
 
 # %% [markdown]
 # A matrix of labels holds 1 for a like (less for a weak one), $-n$ for a post drawn $n$ times, and 0 for a pair that
-# the loss leaves out. The
-# loss is the sum above, for each like:
+# the loss leaves out. The loss is the sum above, for each like:
 
 
 # %%
@@ -297,7 +295,7 @@ def train(model, task, kind, per_like, weak, rate, seed, epochs=EPOCHS):
 
 
 # %% [markdown]
-# To compile a model takes longer than to train it, so recipes on the same data share one: `restart` sets it back.
+# Recipes on the same data share one compiled model: `restart` sets it back.
 
 
 # %%
@@ -320,9 +318,8 @@ def restart(model, weights):
 # ## Which negatives, and how many
 #
 # Recipes differ in what they draw, and each gets its own learning rate. NDCG@10 is that of [Lesson
-# 03](03_rank_with_classic_baselines.ipynb). [AUC](../docs/glossary.md#auc) asks another question: of two posts that a
-# user views later, one with a like and one without, how often does the one with the like score higher? We take it user
-# by user, and average over users.
+# 03](03_rank_with_classic_baselines.ipynb). [AUC](../docs/glossary.md#auc) asks: of two posts that a user views later,
+# one with a like and one without, how often does the one with the like score higher? We take the mean over users.
 
 
 # %%
@@ -397,15 +394,15 @@ assert not default or middle["training, India"] > 0.9, "training should say yes"
 assert not default or high["validation, Brazil"] - low["validation, Brazil"] > 0.5, "validation should be a toss"
 
 # %% [markdown]
-# Training goes to "yes", which is all that the labels ask. In the validation rows, user, country and language are all
-# new: their embeddings are what chance made them, so the accuracy there can be anything. And accuracy on one class says
-# nothing: "yes" to everything scores 100 %. The repair: negatives, and a measure that ranks.
+# Training goes to "yes", which is all that the labels ask. In Brazil, user, country and language are new: their
+# embeddings are what chance made them, so the accuracy can be anything. And accuracy on one class says nothing: "yes" to
+# everything scores 100 %. The repair: negatives, and a measure that ranks.
 #
 # ## Evaluate against tuned rivals
 #
-# The rivals' settings were searched on the same validation window by `make tune`. Their histories, too, count a view
-# without a like as `passed`. **iALS with features** reads what the towers read: a feature of posts is one more user, who
-# "liked" the posts that have it, and a feature of users is one more post (Jeunen et al., 2020).
+# `make tune` searched the rivals' settings on the same validation window. Their histories, too, count a view without a
+# like, as `passed`. **iALS with features** reads what the towers read: a feature of posts is one more user, who "liked"
+# the posts that have it; a feature of users is one more post (after Jeunen et al., 2020).
 
 # %%
 tuned = baselines.load_tuned("likes")
@@ -413,8 +410,8 @@ settings = [(name, str(rival.settings)[1:-1].replace("'", ""), rival.validation)
 results_table(pd.DataFrame(settings, columns=["model", "settings", "NDCG@10, validation"]))
 
 # %% [markdown]
-# All choices are made; now we read the test. Towers and iALS have three seeds. Since the tastes were planted, the
-# ceiling is known: a model that has the true chances.
+# All choices are made; now we read the test. Towers and iALS have three seeds. The last row is the ceiling: a model that
+# knows the planted tastes.
 
 # %%
 test = tasks["test"]
@@ -445,9 +442,8 @@ assert not default or (verdict[worse] == "worse").all()
 # %% [markdown]
 # ## Where towers win, and where not
 #
-# Four slices, fixed before any model was trained: users by their number of likes, and likes of posts created after the
-# cut, where a list of ten is searched for those posts alone. A fifth, users with a language that nobody else in their
-# country reads, turns out to be empty.
+# Slices fixed beforehand: users by their number of likes, and posts created after the cut, where only such posts count
+# as hits. A third, users with a language that nobody else in their country reads, turns out to be empty.
 
 # %%
 reads = windows["test"].users[["country", "languages"]].dropna().explode("languages")
@@ -494,7 +490,7 @@ assert not default or verdict["posts created after the cut", "iALS"] == "better"
 # %% [markdown]
 # ## Recommend
 #
-# A user from India who reads Tamil alone. The captions show the topic, which no model has read.
+# A user from India who reads Tamil alone. The captions show the topic; no model reads them.
 
 # %%
 user = windows["test"].users.set_index("user_id").loc[USER]
@@ -518,8 +514,8 @@ for model, columns in tops.items():
 # %% [markdown]
 # ## The same from a database
 #
-# `open_database` starts a real PostgreSQL in a temporary folder. It stops with `database.close()`, and at the latest
-# when this notebook's kernel ends. With `DATABASE_URL` set, it works in a schema of its own on that server instead.
+# `open_database` starts a real PostgreSQL in a temporary folder, until `database.close()` or the kernel's end. With
+# `DATABASE_URL` set, it works in a schema of its own on that server.
 
 # %% tags=["nbval-check-output"]
 database = postgres.open_database()
@@ -530,10 +526,9 @@ for name in ("users", "posts", "interactions"):
 print(postgres.read_sql("posts.sql"))
 
 # %% [markdown]
-# The app is kept carelessly: a country may be NULL, empty or 'default'. So this query takes a post's own country, else
-# its owner's, else a fallback. `:until` and `:fallback` are **bound parameters**: the server gets their values apart
-# from the text. To cut by time is then a parameter, too. Never trust a query that you have not checked: all four
-# tables agree with the window in pandas.
+# A country may be NULL, empty or 'default'. So this query takes a post's own country, else its owner's, else a fallback.
+# `:until` and `:fallback` are **bound parameters**: the server gets their values apart from the text. Never trust a
+# query that you have not checked: all four tables agree with pandas.
 
 # %% tags=["nbval-check-output"]
 START, END = (social.START + pd.Timedelta(days=days) for days in cuts["test"])
@@ -543,8 +538,7 @@ for answer, expected in zip(read, windows["test"], strict=True):
 print(*(f"{len(answer):,} rows agree" for answer in read), sep="\n")
 
 # %% [markdown]
-# A bound value is only ever a value. Here is a fallback country that tries to be a command. It ends up as the country of
-# some posts, and nothing else happens.
+# This fallback tries to be a command. It ends up as the country of some posts, and nothing else happens.
 
 # %% tags=["nbval-check-output"]
 attack = "IN'; DROP TABLE posts; --"
@@ -569,7 +563,7 @@ print(f"{len(before):,} rows, {before['user_id'].nunique():,} users")
 
 # %% [markdown]
 # `write_table` empties the table and fills it in one transaction: readers see the old one until the new one is there.
-# An error rolls all of it back. This table is fine until its last row, which repeats a primary key.
+# An error rolls it back. Here the last row repeats a primary key.
 
 # %% tags=["nbval-check-output"]
 from psycopg.errors import UniqueViolation
@@ -588,7 +582,6 @@ print("the old table is whole")
 # - **Databases fail in plain ways.** `open_database` with a wrong address says what to do, and hides the password.
 # - **Costs.** Here, every user is scored against every post. With millions of posts, the posts of the other likes in
 #   the batch serve as negatives: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
-# - **What was shown.** A post that the app never showed cannot be liked; the data say nothing about it.
 
 # %%
 database.close()
@@ -616,8 +609,8 @@ database.close()
 #
 # <details><summary>Answer</summary>
 #
-# iALS nothing. iALS with features, after one least-squares step for this user, posts that fit country and languages. The
-# towers the same, and posts like those that the user has liked since, without any training.
+# iALS nothing before another fit. iALS with features: after a least-squares step, posts that fit country and languages.
+# The towers: the same, and posts like those that the user has liked since, without training.
 #
 # </details>
 #
