@@ -124,9 +124,7 @@ windows["validation"].known.head(3)
 tasks = {name: social.lay_out(window) for name, window in windows.items()}
 for name, task in tasks.items():
     created = windows[name].posts["created_at"] >= social.START + pd.Timedelta(days=cuts[name][0])
-    print(
-        f"{name}: {task.liked.sum():,} likes known; {task.asked.sum()} users like {task.later_liked.sum():,} posts later"
-    )
+    print(f"{name}: {task.liked.sum():,} likes known; {task.later_liked.sum():,} later, of {task.asked.sum()} users")
     print(f"  {len(created)} posts in the catalogue, {created.sum()} of them created after the cut")
 
 # %% [markdown]
@@ -169,7 +167,6 @@ assert cross_entropy(yes_to_all, liked) > 10 * cross_entropy(knows, liked), "the
 print(social.bag_of(["en", "hi"], pd.Series([["hi", "en"], ["hi"], None, ["hi", "xx"]])))
 lists = windows["test"].users["languages"].dropna().map(tuple).value_counts()
 print(f"{len(social.LANGUAGES)} languages come in {len(lists)} lists; {(lists < 10).sum()} lists have under 10 users")
-assert not default or len(lists) > 2 * len(social.LANGUAGES), "one token a list needs many more embeddings"
 
 # %% [markdown]
 # `task.user_features` and `task.post_features` hold the bag of the country beside that of the languages. Times a
@@ -363,8 +360,7 @@ results_table(shown.reset_index(names="negatives"))
 # TEXT-NEG
 
 # %%
-verdict = chosen["verdict"]
-assert not default or (verdict[["likes only", "4 views without a like"]] == "worse").all()
+assert not default or (chosen["verdict"][["likes only", "4 views without a like"]] == "worse").all()
 
 # %% [markdown]
 # ## What goes wrong, and why
@@ -389,9 +385,8 @@ accuracy = pd.DataFrame(accuracy, columns=["training, India", "validation, Brazi
 accuracy.quantile([0, 0.25, 0.5, 0.75, 1]).round(2)
 
 # %%
-low, middle, high = (accuracy.quantile(share) for share in (0, 0.5, 1))
-assert not default or middle["training, India"] > 0.9, "training should say yes"
-assert not default or high["validation, Brazil"] - low["validation, Brazil"] > 0.5, "validation should be a toss"
+assert not default or accuracy["training, India"].median() > 0.9, "training should say yes"
+assert not default or np.ptp(accuracy["validation, Brazil"]) > 0.5, "validation should be a toss"
 
 # %% [markdown]
 # Training goes to "yes", which is all that the labels ask. In Brazil, user, country and language are new: their
@@ -421,8 +416,8 @@ for name, rival in tuned.items():
     scores[name] = [baselines.rank_likes(name, test, **rival.settings, **seed) for seed in seeds]
 how, rate = recipes[KEPT], best["rate"][KEPT]
 scores["towers"] = [train(make_model(test, seed), test, *how, rate, seed) for seed in SEEDS]
-ids = (windows["test"].users["user_id"] - 1, windows["test"].posts["post_id"] - 1)
-scores["the planted tastes"] = [world.affinity[np.ix_(*ids)]]
+users, posts = windows["test"].users, windows["test"].posts
+scores["the planted tastes"] = [world.affinity[np.ix_(users["user_id"] - 1, posts["post_id"] - 1)]]
 
 # %%
 RIVAL = "iALS with features"
@@ -435,9 +430,8 @@ results_table(table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spre
 # TEXT-TEST
 
 # %%
-verdict = table["verdict"]
 worse = ["most popular", "most popular in country and language", "item CF", "EASE"]
-assert not default or (verdict[worse] == "worse").all()
+assert not default or (table["verdict"][worse] == "worse").all()
 
 # %% [markdown]
 # ## Where towers win, and where not
@@ -446,14 +440,14 @@ assert not default or (verdict[worse] == "worse").all()
 # as hits. A third, users with a language that nobody else in their country reads, turns out to be empty.
 
 # %%
-reads = windows["test"].users[["country", "languages"]].dropna().explode("languages")
+reads = users[["country", "languages"]].dropna().explode("languages")
 print(f"{(~reads.duplicated(keep=False)).sum()} users read a language that nobody else in their country reads")
 likes = test.liked.sum(axis=1)[test.asked]  # (n_asked,)
 masks = {"all users": likes >= 0, "at most 5 likes": likes <= 5}
 masks |= {"6 to 20 likes": (likes > 5) & (likes <= 20), "more than 20 likes": likes > 20}
 rivals, compared = ["iALS", RIVAL], ["iALS", RIVAL, "towers"]
 in_slice = {name: {model: by_user[model][:, mask] for model in compared} for name, mask in masks.items()}
-created_later = windows["test"].posts["created_at"] >= social.START + pd.Timedelta(days=TEST_FROM)  # (n_posts,)
+created_later = posts["created_at"] >= social.START + pd.Timedelta(days=TEST_FROM)  # (n_posts,)
 rows, ranking = metrics.ask_for(test.ranking, created_later.to_numpy())
 in_slice["posts created after the cut"] = {
     model: np.stack([metrics.evaluate_ranking(each[test.asked][rows], ranking).ndcg for each in scores[model]])
@@ -475,9 +469,7 @@ ends = [found["difference"] - found["low"], found["high"] - found["difference"]]
 axes.errorbar(found["difference"], found["slice"] + ", " + found["rival"], xerr=ends, fmt="o", capsize=3)
 axes.axvline(0, color="C7", linestyle="--", linewidth=1)
 axes.invert_yaxis()
-axes.set(
-    xlabel="NDCG@10 of the towers less the rival's, corrected interval", title="Test: right of the line, towers win"
-)
+axes.set(xlabel="NDCG@10, towers less rival, corrected interval", title="Test: right of the line, towers win")
 plt.show()
 
 # %% [markdown]
@@ -485,7 +477,7 @@ plt.show()
 
 # %%
 verdict = found.set_index(["slice", "rival"])["verdict"]
-assert not default or verdict["posts created after the cut", "iALS"] == "better"
+assert not default or (verdict["posts created after the cut"] == "better").all()
 
 # %% [markdown]
 # ## Recommend
@@ -493,8 +485,8 @@ assert not default or verdict["posts created after the cut", "iALS"] == "better"
 # A user from India who reads Tamil alone. The captions show the topic; no model reads them.
 
 # %%
-user = windows["test"].users.set_index("user_id").loc[USER]
-place, posts = windows["test"].users["user_id"].eq(USER).argmax(), windows["test"].posts
+place = users["user_id"].eq(USER).argmax()
+user = users.iloc[place]
 seen, of_towers = test.liked | test.passed, scores["towers"][0]  # (n_users, n_posts) each, of the first seed
 print(f"{user['country']}, reads {user['languages']}; liked {'; '.join(posts['caption'][test.liked[place]].tail(5))}")
 top = posts.iloc[metrics.recommend(of_towers[[place]], seen[[place]], 8)[0]]
@@ -531,8 +523,8 @@ print(postgres.read_sql("posts.sql"))
 # query that you have not checked: all four tables agree with pandas.
 
 # %% tags=["nbval-check-output"]
-START, END = (social.START + pd.Timedelta(days=days) for days in cuts["test"])
-read = postgres.read_window(engine, START, END, fallback="IN")
+moments = (social.START + pd.Timedelta(days=days) for days in cuts["test"])
+read = postgres.read_window(engine, *moments, fallback="IN")
 for answer, expected in zip(read, windows["test"], strict=True):
     pd.testing.assert_frame_equal(answer, expected, check_dtype=False)
 print(*(f"{len(answer):,} rows agree" for answer in read), sep="\n")
@@ -542,9 +534,8 @@ print(*(f"{len(answer):,} rows agree" for answer in read), sep="\n")
 
 # %% tags=["nbval-check-output"]
 attack = "IN'; DROP TABLE posts; --"
-attacked = postgres.run_query(engine, "posts.sql", until=END, fallback=attack)
-print(f"{(attacked['country'] == attack).sum()} of {len(attacked)} posts are now 'from' {attack}")
-assert (attacked["country"] == attack).any() and len(attacked) == len(posts), "the value should be just a value"
+attacked = postgres.run_query(engine, "posts.sql", until=posts["created_at"].max(), fallback=attack)
+assert (attacked["country"] == attack).any() and len(attacked) > 1, "the value should be just a value"
 
 # %% [markdown]
 # ## Write back, whole or not at all
@@ -552,8 +543,9 @@ assert (attacked["country"] == attack).any() and len(attacked) == len(posts), "t
 # Three posts for each user, as rows of the table `recommendations`. A user who has viewed everything gets none.
 
 # %% tags=["nbval-check-output"]
-top, users = tops["towers"], windows["test"].users["user_id"].to_numpy()
-ranked = pd.DataFrame({"user_id": np.repeat(users, K), "recommended_post_id": posts["post_id"].to_numpy()[top.ravel()]})
+top = tops["towers"]  # (n_users, K)
+ranked = pd.DataFrame({"user_id": np.repeat(users["user_id"].to_numpy(), K)})
+ranked["recommended_post_id"] = posts["post_id"].to_numpy()[top.ravel()]
 ranked["score"] = np.take_along_axis(of_towers, top, axis=1).ravel().astype(float)
 ranked["rank"] = np.tile(np.arange(1, K + 1), len(top))
 ranked = ranked[~np.take_along_axis(seen, top, axis=1).ravel()]
@@ -573,8 +565,7 @@ try:
 except UniqueViolation as error:
     print(f"refused: {error.diag.constraint_name}")
 after = pd.read_sql_query("SELECT * FROM recommendations ORDER BY user_id, rank", engine)
-pd.testing.assert_frame_equal(after, before)
-print("the old table is whole")
+assert after.equals(before), "the old table should be whole"
 
 # %% [markdown]
 # ## In practice
