@@ -46,6 +46,8 @@ if util.find_spec("recsys_utils") is None:
 # there, without its output.
 
 # %%
+from scipy.sparse import csr_array
+
 from recsys_utils.lessons import run_lesson
 
 run_lesson("10", globals(), until="What goes wrong, and why")
@@ -103,3 +105,48 @@ for share in (ID_DROPOUT, 0.0):
     found[f"ID_DROPOUT = {share}"] = metrics.evaluate_ranking(scores[rows], unviewed)
 of_unviewed = {name: each.ndcg for name, each in found.items()}
 results_table(comparison.compare(of_unviewed, against="ID_DROPOUT = 0.3").drop(columns="seed_spread"))
+
+# %% [markdown]
+# TEXT3
+
+# %% [markdown]
+# ## Exercise 4. Help iALS
+#
+# We fit iALS with features to the viewed posts. In `stack_features`, a feature of posts is a row below the users, so
+# its vector is at hand. The vector $q$ of a new post solves one weighted least-squares problem over these rows: 1 with
+# weight $\alpha$ where the post has the feature, 0 with weight 1 elsewhere.
+
+# %%
+run_lesson("10", globals(), until="Which negatives, and how many")
+task = tasks["validation"]
+n_users, new = len(task.liked), ~(task.liked | task.passed).any(axis=0)  # (n_posts,)
+settings = dict(baselines.load_tuned("likes")["iALS with features"].settings)
+history = (task.liked + settings.pop("passed") * task.passed)[:, ~new]
+weights = settings.pop("user_weight"), settings.pop("post_weight")
+stacked = csr_array(baselines.stack_features(history, task.user_features, task.post_features[~new], *weights))
+nothing = csr_array(stacked.shape, dtype=bool)
+question = metrics.RankingTask(np.arange(stacked.shape[0]), np.arange(stacked.shape[1]), stacked, nothing)
+factors = baselines.ials_factors(question, **settings, seed=1)
+
+# %%
+users, rows = factors.users[:n_users], factors.users[n_users:]  # (n_users, factors), (n_features, factors)
+has = weights[1] * task.post_features[new]  # (n_new, n_features)
+confidence = np.where(has > 0, settings["alpha"] * has, 1)  # (n_new, n_features)
+penalty = settings["regularization"] * np.eye(rows.shape[1])
+vectors = np.stack(
+    [
+        np.linalg.solve((rows.T * weight) @ rows + penalty, rows.T @ (weight * (feature > 0)))
+        for weight, feature in zip(confidence, has, strict=True)
+    ]
+)  # (n_new, factors)
+
+# %%
+scores, lifted = np.zeros(task.liked.shape), []
+scores[:, ~new] = users @ factors.items[: (~new).sum()].T
+asked, unviewed = metrics.ask_for(task.ranking, new)
+for lift in (1, 2, 3):
+    scores[:, new] = lift * users @ vectors.T
+    of_new = metrics.evaluate_ranking(scores[task.asked][asked], unviewed).ndcg.mean()
+    lifted.append((lift, ndcg_of(scores, task).mean(), of_new))
+lifted = pd.DataFrame(lifted, columns=["lift", "NDCG@10", "NDCG@10, new posts alone"])
+results_table(lifted)
