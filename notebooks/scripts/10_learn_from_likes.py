@@ -571,7 +571,7 @@ assert after.equals(before), "the old table should be whole"
 # %% [markdown]
 # ## In practice
 #
-# - **Databases fail in plain ways.** `open_database` with a wrong address says what to do, and hides the password.
+# - **Databases fail.** `open_database` with a wrong address says what to do, and hides the password.
 # - **Costs.** Here, every user is scored against every post. With millions of posts, the posts of the other likes in
 #   the batch serve as negatives: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
 
@@ -585,7 +585,7 @@ database.close()
 #
 # <details><summary>Answer</summary>
 #
-# The pair would carry both labels, 1 and 0, and the loss would pull it both ways.
+# The pair would carry both labels, 1 and 0.
 #
 # </details>
 #
@@ -615,7 +615,7 @@ database.close()
 # 3. **Show the ids always.** Set `ID_DROPOUT` to 0. What happens to posts that nobody has viewed? (On validation,
 #    aim at a much smaller NDCG@10 for them alone.)
 # 4. **Help iALS.** Leave posts that nobody has viewed out of the fit of iALS with features, give each a vector from its
-#    features alone, and multiply their scores by 1, 2 and 3. (On validation: aim to find new posts; what is the price?)
+#    features alone, and multiply their scores by 1, 2 and 3. (On validation, aim to find them. At what price?)
 #
 # [Solutions](solutions/10_learn_from_likes.ipynb)
 #
@@ -624,7 +624,7 @@ database.close()
 # - Likes alone taught the model to say yes. Drawn posts repaired that; views without a like did so badly.
 # - iALS with features won the table, at the ceiling. The data could not tell the towers from plain iALS.
 # - Towers won on posts created after the cut, and, against plain iALS, for users with few likes.
-# - One transaction wrote the table whole; an error left the old one as it was.
+# - One transaction wrote the table whole or not at all.
 #
 # **Next**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) takes its negatives from the batch.
 #

@@ -87,7 +87,7 @@ of_views = {name: ndcg_of(each, tasks["validation"]) for name, each in with_view
 results_table(comparison.compare(of_views, against="PASSED = 0.3").drop(columns="seed_spread"))
 
 # %% [markdown]
-# The interval TEXT.
+# See the interval of the difference.
 
 # %% [markdown]
 # ## Exercise 3. Show the ids always
@@ -107,7 +107,7 @@ of_unviewed = {name: each.ndcg for name, each in found.items()}
 results_table(comparison.compare(of_unviewed, against="ID_DROPOUT = 0.3").drop(columns="seed_spread"))
 
 # %% [markdown]
-# TEXT3
+# See the interval of the difference.
 
 # %% [markdown]
 # ## Exercise 4. Help iALS
