@@ -14,6 +14,7 @@ from scipy.sparse import coo_array, csr_array, issparse
 from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_choice, check_columns, check_ratings, check_scores
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.datasets.files import course_file
+from recsys_utils.datasets.social import LANGUAGES, LikesTask
 from recsys_utils.metrics import RankingTask
 
 if TYPE_CHECKING:
@@ -713,6 +714,124 @@ RANKING_RIVALS = {
 }
 
 
+# --- rivals that learn from likes -------------------------------------------------------------------------------------
+
+
+def rank_likes(name: str, task: LikesTask, **settings: Any) -> np.ndarray:
+    """Score the social app's posts for every user, by the name of a rival in the tables of lesson 10.
+
+    Parameters
+    ----------
+    name : one of `LIKES_RIVALS`
+    task : what users liked and passed before a cut, and their features
+    settings : of the rival; those of `load_tuned("likes")[name].settings` are good ones. `passed` is what a view
+        without a like counts in a history where a like counts 1; the other settings are those of `fit_item_cf`,
+        `fit_ease`, `ials_factors` and `stack_features`
+
+    Returns
+    -------
+    ndarray of float, (n_users, n_posts)
+        Higher is better; viewed posts are scored as well.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, and what the rival's own function refuses.
+    """
+    check_choice("name", name, list(LIKES_RIVALS))
+    return LIKES_RIVALS[name](task, **settings)
+
+
+def stack_features(
+    history: np.ndarray,
+    user_features: np.ndarray,
+    post_features: np.ndarray,
+    user_weight: float = 1.0,
+    post_weight: float = 1.0,
+) -> np.ndarray:
+    """Put features beside and below a history, so that a model of histories reads them (Jeunen et al., 2020).
+
+    A feature of users is one more item, which users who have it "liked"; a feature of items is one more user, who
+    "liked" the items that have it.
+
+    Parameters
+    ----------
+    history : (n_users, n_items) numbers
+    user_features : (n_users, n_user_features)
+    post_features : (n_items, n_item_features)
+    user_weight, post_weight : what a feature counts, 0 or more; 0 leaves it out
+
+    Returns
+    -------
+    ndarray of float32, (n_users + n_item_features, n_items + n_user_features)
+
+    Raises
+    ------
+    ValueError
+        A negative weight.
+    """
+    _check_number("user_weight", user_weight, least=0)
+    _check_number("post_weight", post_weight, least=0)
+    nothing = np.zeros((post_features.shape[1], user_features.shape[1]))
+    blocks = [[history, user_weight * user_features], [post_weight * post_features.T, nothing]]
+    return np.block(blocks).astype(np.float32)
+
+
+def _likes_history(task: LikesTask, passed: float) -> np.ndarray:
+    _check_number("passed", passed, least=0)
+    return (task.liked + passed * task.passed).astype(np.float32)  # (n_users, n_posts)
+
+
+def _likes_popular(task: LikesTask) -> np.ndarray:
+    return np.broadcast_to(task.liked.sum(axis=0).astype(np.float32), task.liked.shape)
+
+
+def _likes_popular_nearby(task: LikesTask) -> np.ndarray:
+    # Posts in a language that the user reads come first, then what is liked most in the user's country.
+    n_languages = len(LANGUAGES)
+    country, reads = task.user_features[:, 1 : -n_languages - 1], task.user_features[:, -n_languages:]
+    nearby = country @ (country.T @ task.liked)  # (n_users, n_posts) likes; 0 where the country is unknown
+    readable = reads @ task.post_features[:, -n_languages:].T > 0
+    return 1_000 * readable + nearby + _likes_popular(task) / 1_000  # ties by all likes
+
+
+def _likes_item_cf(task: LikesTask, passed: float = 0.0, **settings: Any) -> np.ndarray:
+    return fit_item_cf(task.liked, **settings).scores(_likes_history(task, passed))
+
+
+def _likes_ease(task: LikesTask, strength: float = 500.0, passed: float = 0.0) -> np.ndarray:
+    history = _likes_history(task, passed)
+    return fit_ease(history, strength).scores(history)
+
+
+def _likes_ials(task: LikesTask, passed: float = 0.0, **settings: Any) -> np.ndarray:
+    return _ials_scores(_likes_history(task, passed), settings)
+
+
+def _likes_ials_with_features(
+    task: LikesTask, passed: float = 0.0, user_weight: float = 1.0, post_weight: float = 1.0, **settings: Any
+) -> np.ndarray:
+    history, weights = _likes_history(task, passed), (user_weight, post_weight)
+    stacked = stack_features(history, task.user_features, task.post_features, *weights)
+    return _ials_scores(stacked, settings)[: len(history), : history.shape[1]]
+
+
+def _ials_scores(history: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    nothing = csr_array(history.shape, dtype=bool)
+    task = RankingTask(np.arange(history.shape[0]), np.arange(history.shape[1]), csr_array(history), nothing)
+    return rank_with_ials(task, **settings)
+
+
+LIKES_RIVALS = {
+    "most popular": _likes_popular,
+    "most popular in country and language": _likes_popular_nearby,
+    "item CF": _likes_item_cf,
+    "EASE": _likes_ease,
+    "iALS": _likes_ials,
+    "iALS with features": _likes_ials_with_features,
+}
+
+
 class Tuned(NamedTuple):
     """What a search on the validation part chose for a rival; its test was read once, afterwards."""
 
@@ -734,12 +853,13 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
     Parameters
     ----------
     table : 'ranking', by time; 'random' or 'by time': rating models on that split of MovieLens; 'noise' or 'planted':
-        rating models on that synthetic world, split at random
+        rating models on that synthetic world, split at random; 'likes': ranking models on the social app
 
     Returns
     -------
     TunedRivals
-        For `rank(name, train, task, **settings)` or `rating_model(name, **settings)`. The file holds more: the grids,
+        For `rank(name, train, task, **settings)`, `rating_model(name, **settings)` or `rank_likes(name, task,
+        **settings)`. The file holds more: the grids,
         every setting that was tried, the date and the command.
 
     Raises

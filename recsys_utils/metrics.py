@@ -100,6 +100,35 @@ def make_ranking_task(train: pd.DataFrame, test: pd.DataFrame, items: np.ndarray
     return RankingTask(users, items, seen, relevant)
 
 
+def ask_for(task: RankingTask, wanted: np.ndarray) -> tuple[np.ndarray, RankingTask]:
+    """Ask for some items alone: the catalogue stays, and only these are relevant (lesson 10).
+
+    Parameters
+    ----------
+    task : the whole question
+    wanted : (n_items,) bool, the items to find
+
+    Returns
+    -------
+    (rows, task)
+        The rows of the users for whom such an item is relevant, (n_rows,), and the question for them.
+
+    Raises
+    ------
+    ValueError
+        `wanted` of another shape or type, or relevant to nobody.
+    """
+    wanted = np.asarray(wanted)
+    if wanted.dtype != bool or wanted.shape != task.items.shape:
+        raise ValueError(f"wanted is {wanted.dtype} {wanted.shape}; expected bool {task.items.shape}, one an item")
+    relevant = csr_array(task.relevant.multiply(wanted[None, :]))
+    relevant.eliminate_zeros()
+    rows = np.flatnonzero(relevant.sum(axis=1))
+    if len(rows) == 0:
+        raise ValueError("wanted holds no relevant item; expected one that a user of the task should be shown")
+    return rows, RankingTask(task.users[rows], task.items, csr_array(task.seen)[rows], relevant[rows])
+
+
 def _check_same_kind(column: str, train: pd.DataFrame, name: str, other: pd.DataFrame) -> None:
     (ours,), (theirs,) = id_kinds(train[column]), id_kinds(other[column])
     if ours != theirs:
@@ -188,6 +217,36 @@ def _as_floats(scores: np.ndarray) -> np.ndarray:
     """Make whole numbers floats: an unsigned one cannot be negated, and none can be -inf; floats stay as they are."""
     scores = np.asarray(scores)
     return scores.astype(np.result_type(scores, np.float32), copy=False)
+
+
+def auc_by_user(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Find how often a positive item of a user scores above a negative one of the same user (lesson 10).
+
+    Parameters
+    ----------
+    scores : (n_users, n_items) without NaN, higher is better
+    positive, negative : (n_users, n_items) bool
+
+    Returns
+    -------
+    ndarray of float, (n_users,)
+        The area under each user's ROC curve (min=0, max=1), where a tie counts ½. NaN for a user who has no positive
+        or no negative item: leave such users out of means.
+
+    Raises
+    ------
+    ValueError
+        Matrices of different shapes, a NaN.
+    """
+    scores, positive, negative = np.asarray(scores), np.asarray(positive), np.asarray(negative)
+    check_scores("scores", scores, positive.shape)
+    if negative.shape != positive.shape:
+        raise ValueError(f"negative has the shape {negative.shape}; expected {positive.shape}")
+    areas = np.full(len(scores), np.nan)
+    for row in np.flatnonzero(positive.any(axis=1) & negative.any(axis=1)):
+        gap = scores[row, positive[row], None] - scores[row, negative[row]]  # (n_positive, n_negative)
+        areas[row] = (gap > 0).mean() + (gap == 0).mean() / 2
+    return areas
 
 
 class RankingMetrics(NamedTuple):

@@ -6,6 +6,7 @@ from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredict
 
 from recsys_utils.baselines import (
     DAY,
+    LIKES_RIVALS,
     RANKING_RIVALS,
     RATING_RIVALS,
     bpr_factors,
@@ -18,13 +19,16 @@ from recsys_utils.baselines import (
     predict_with_surprise,
     predict_with_trees,
     rank,
+    rank_likes,
     rank_with_bpr,
     rank_with_ials,
     rank_with_popularity,
     rank_with_recent_popularity,
     rating_model,
+    stack_features,
 )
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
+from recsys_utils.datasets.social import LANGUAGES, cut_world, generate_social, lay_out
 from recsys_utils.datasets.synthetic import generate_planted
 from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
 
@@ -514,6 +518,64 @@ def test_ease_names_bad_input(x, strength, history, message):
         fit_ease(x, strength).scores(history)
 
 
+# --- likes ------------------------------------------------------------------------------------------------------------
+
+
+def likes_task():
+    return lay_out(cut_world(generate_social(n_users=60, n_posts=40, views=12, seed=2), 40, 60))
+
+
+def test_popularity_is_ranked_by_readable_language_then_country_then_all():
+    task = likes_task()
+    popular, nearby = (rank_likes(name, task) for name in ("most popular", "most popular in country and language"))
+    assert np.array_equal(popular, np.tile(task.liked.sum(axis=0), (len(task.liked), 1)))
+    country = task.user_features[:, 1 : -len(LANGUAGES) - 1]
+    tongue = slice(-len(LANGUAGES), None)
+    for user in range(len(task.liked)):
+        same = (country @ country[user]) > 0  # users of the same known country
+        likes = task.liked[same].sum(axis=0)
+        readable = (task.post_features[:, tongue] > 0) @ (task.user_features[user, tongue] > 0)
+        expected = 1_000 * readable + likes + popular[user] / 1_000
+        assert np.allclose(nearby[user], expected)
+
+
+def test_what_was_passed_counts_as_much_as_it_is_told_to():
+    task = likes_task()
+    everything = task._replace(liked=task.liked | task.passed, passed=np.zeros_like(task.passed))
+    assert np.allclose(
+        rank_likes("EASE", task, strength=20, passed=1.0), rank_likes("EASE", everything, strength=20), atol=1e-5
+    )
+    assert not np.allclose(rank_likes("EASE", task, strength=20), rank_likes("EASE", task, strength=20, passed=0.5))
+
+
+def test_features_stand_beside_and_below_a_history():
+    history, users, posts = np.array([[1, 0, 0.5]]), np.array([[1, 0]]), np.array([[1], [0], [1]])
+    stacked = stack_features(history, users, posts, user_weight=2, post_weight=3)
+    assert stacked.tolist() == [[1, 0, 0.5, 2, 0], [3, 0, 3, 0, 0]]
+    task = likes_task()
+    settings = {"factors": 4, "regularization": 5, "alpha": 3, "passed": 0.3}
+    plain = rank_likes("iALS", task, **settings)
+    reading = rank_likes("iALS with features", task, **settings)
+    assert plain.shape == reading.shape == task.liked.shape
+    without = ~(task.liked | task.passed).any(axis=1)  # users before whom nothing is known but features
+    if without.any():
+        assert np.allclose(plain[without], 0, atol=1e-6) and (reading[without] != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("EASI", {}, "name is 'EASI'; expected one of 'most popular'"),
+        ("EASE", {"passed": -1}, "passed is -1; expected a number of at least 0"),
+        ("iALS with features", {"user_weight": -1}, "user_weight is -1; expected a number of at least 0"),
+        ("iALS with features", {"post_weight": float("nan")}, "post_weight is nan"),
+    ],
+)
+def test_likes_name_bad_input(name, settings, message):
+    with pytest.raises(ValueError, match=message):
+        rank_likes(name, likes_task(), **settings)
+
+
 # --- load_tuned -----------------------------------------------------------------------------------------------------
 
 
@@ -539,9 +601,19 @@ def test_tuned_rankings_can_be_made():
     assert fit_ease(task.seen, **tuned["EASE"].settings)
 
 
+def test_tuned_likes_can_be_ranked():
+    task = likes_task()
+    tuned = load_tuned("likes")
+    assert set(tuned) == set(LIKES_RIVALS)
+    for name, rival in tuned.items():
+        scores = rank_likes(name, task, **rival.settings)
+        assert scores.shape == task.liked.shape and np.isfinite(scores).all()
+        assert 0 < rival.test["low"] < rival.test["NDCG@10"] < rival.test["high"] < 1
+
+
 def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
     with pytest.raises(
-        ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time', 'noise', 'planted'"
+        ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time', 'noise', 'planted', 'likes'"
     ):
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):

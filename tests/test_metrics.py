@@ -11,7 +11,17 @@ from scipy.sparse import csr_array
 
 from recsys_utils import metrics as metrics_module
 from recsys_utils.columns import ITEM_ID, USER_ID
-from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, recommend, rmse, top_k
+from recsys_utils.metrics import (
+    RankingTask,
+    ask_for,
+    auc_by_user,
+    evaluate_ranking,
+    mae,
+    make_ranking_task,
+    recommend,
+    rmse,
+    top_k,
+)
 
 
 def test_rmse_and_mae_by_hand():
@@ -242,3 +252,39 @@ def test_ranking_copies_a_block_of_the_scores_and_not_all_of_them():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < scores.nbytes, f"{peak:,} bytes, beside {scores.nbytes:,} of scores"
+
+
+# --- questions of users ---------------------------------------------------------------------------------------------
+
+
+def test_auc_by_user_is_scikit_learns():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 5, size=(20, 30)).astype(float)  # with ties
+    positive = rng.random((20, 30)) < 0.3
+    negative = ~positive & (rng.random((20, 30)) < 0.6)
+    positive[0], negative[1] = False, False
+    areas = auc_by_user(scores, positive, negative)
+    assert np.isnan(areas[:2]).all()
+    for user in range(2, 20):
+        either = positive[user] | negative[user]
+        assert areas[user] == pytest.approx(roc_auc_score(positive[user, either], scores[user, either]))
+    with pytest.raises(ValueError, match=r"negative has the shape \(20, 29\); expected \(20, 30\)"):
+        auc_by_user(scores, positive, negative[:, 1:])
+
+
+def test_some_items_can_be_asked_for_alone():
+    train = pd.DataFrame({"user_id": [1, 2, 3], "item_id": [1, 1, 1]})
+    test = pd.DataFrame({"user_id": [1, 1, 2, 3], "item_id": [2, 3, 2, 3]})
+    task = make_ranking_task(train, test, items=np.array([1, 2, 3, 4]))
+    rows, asked = ask_for(task, task.items == 3)
+    assert rows.tolist() == [0, 2] and asked.users.tolist() == [1, 3]
+    assert asked.relevant.toarray().tolist() == [[False, False, True, False]] * 2
+    assert asked.seen.toarray().tolist() == [[True, False, False, False]] * 2
+    scores = np.array([[0, 3, 2, 1], [0, 1, 3, 2]])
+    assert evaluate_ranking(scores, asked, k=1).ndcg.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="wanted holds no relevant item"):
+        ask_for(task, task.items == 4)
+    with pytest.raises(ValueError, match=r"wanted is int64 \(1,\); expected bool \(4,\)"):
+        ask_for(task, np.array([3]))

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import psycopg
@@ -13,7 +14,17 @@ import pytest
 from sqlalchemy import exc, text
 
 from recsys_utils.datasets import postgres
-from recsys_utils.datasets.social import AWKWARD_CAPTION, COUNTRIES, DAYS, LANGUAGES, START, generate_social
+from recsys_utils.datasets.social import (
+    AWKWARD_CAPTION,
+    COUNTRIES,
+    DAYS,
+    LANGUAGES,
+    START,
+    bag_of,
+    cut_world,
+    generate_social,
+    lay_out,
+)
 
 DAY = pd.Timedelta(days=1)
 END = START + DAYS * DAY
@@ -346,3 +357,50 @@ def test_world_has_its_planted_tastes():
 def test_world_of_nothing(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} is .*; expected"):
         generate_social(**bad)
+
+
+# --- a window of it -------------------------------------------------------------------------------------------------
+
+
+def test_a_window_in_frames_is_the_window_that_the_queries_read(engine):
+    world = generate_social(n_users=120, n_posts=60, views=20, seed=3)
+    for table in MESS:
+        postgres.write_table(engine, table, getattr(world, table))
+    expected = cut_world(world, 40, 50, fallback="CH")
+    read = postgres.read_window(engine, START + 40 * DAY, START + 50 * DAY, fallback="CH")
+    for name, answer in read._asdict().items():
+        pd.testing.assert_frame_equal(answer, getattr(expected, name), check_dtype=False)
+    assert len(read.later) > 0 and not read.later.merge(read.known, on=["user_id", "post_id"]).size
+
+
+def test_bags_hold_shares_and_what_is_unknown():
+    bags = bag_of(["en", "hi"], pd.Series([["hi", "en"], "en", None, float("nan"), [], ["hi", "xx"]]))
+    assert bags.tolist() == [[0, 0.5, 0.5], [0, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0], [0.5, 0, 0.5]]
+    assert bags.dtype == np.float32
+
+
+def test_a_window_is_laid_out_as_matrices():
+    window = cut_world(generate_social(n_users=120, n_posts=60, views=20, seed=3), 40, 60)
+    task = lay_out(window)
+    matrices = task.liked, task.passed, task.later_liked, task.later_passed
+    assert all(matrix.shape == (len(window.users), len(window.posts)) for matrix in matrices)
+    assert sum(matrix.astype(int) for matrix in matrices).max() == 1, "a pair is in one of them"
+    assert task.liked.sum() + task.passed.sum() == len(window.known)
+    assert task.later_liked.sum() == (window.later["likes"] > 0).sum() == task.ranking.relevant.nnz
+    assert task.ranking.users.tolist() == window.users["user_id"][task.asked].tolist()
+    assert np.array_equal(task.ranking.seen.toarray(), (task.liked | task.passed)[task.asked])
+    assert np.allclose(task.user_features.sum(axis=1), 2) and np.allclose(task.post_features.sum(axis=1), 2)
+    assert task.user_features.shape[1] == task.post_features.shape[1]
+    assert not task.liked[:, (window.posts["created_at"] >= START + 40 * DAY).to_numpy()].any()
+
+
+def test_windows_name_bad_input():
+    world = generate_social(n_users=120, n_posts=60, views=20, seed=3)
+    for cut, end in ((0, 5), (50, 40), (40, 40)):
+        with pytest.raises(ValueError, match=rf"cut is {cut} and end is {end}; expected 0 < cut < end"):
+            cut_world(world, cut, end)
+    window = cut_world(world, 40, 60)
+    with pytest.raises(ValueError, match="known has the post_id 999; expected one of the window's"):
+        lay_out(window._replace(known=window.known.assign(post_id=999)))
+    with pytest.raises(ValueError, match="later has no like"):
+        lay_out(window._replace(later=window.later.assign(likes=0)))

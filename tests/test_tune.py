@@ -7,12 +7,12 @@ import pytest
 import tune
 from tune import RESULT, TABLES, Axis, Notebook, Point, Rival, describe, dump, measure, plain, search, steps
 
-from recsys_utils.baselines import RANKING_RIVALS, RATING_RIVALS, predict_with_surprise, rating_model
+from recsys_utils.baselines import LIKES_RIVALS, RANKING_RIVALS, RATING_RIVALS, predict_with_surprise, rating_model
 from recsys_utils.columns import ITEM_ID, RATING, USER_ID
 
 FILE = json.loads(RESULT.read_text(encoding="utf-8"))
 ENTRIES = [(table, name) for table, rivals in TABLES.items() for name in rivals]
-LOWER = {table: table != "ranking" for table in TABLES}  # is a lower score better
+LOWER = {table: table not in tune.RANKINGS for table in TABLES}  # is a lower score better
 RANGE = {"random": (0.84, 0.96), "by time": (0.84, 0.96), "noise": (1.4, 1.55), "planted": (0.5, 0.75)}  # of an RMSE
 
 
@@ -32,6 +32,7 @@ def tried_by(table: str, name: str) -> dict[str, float]:
 
 def test_every_rival_is_searched_and_in_the_file():
     assert set(TABLES["ranking"]) == set(RANKING_RIVALS)
+    assert set(TABLES["likes"]) == set(LIKES_RIVALS)
     for table in ("random", "by time", "noise", "planted"):
         assert set(TABLES[table]) == set(RATING_RIVALS)
     assert {(table, name) for table, rivals in FILE["tables"].items() for name in rivals} == set(ENTRIES)
@@ -66,7 +67,8 @@ def test_scores_are_in_range(table, name):
             assert low < test["RMSE"] < high
             assert 0.7 * test["RMSE"] < test["MAE"] < test["RMSE"]
         else:
-            assert 0.01 < test["Recall@10"] < test["low"] < test["NDCG@10"] < test["high"] < 0.25
+            assert 0.01 < test["Recall@10"] < (0.5 if table == "likes" else test["low"])
+            assert test["low"] < test["NDCG@10"] < test["high"] < (0.5 if table == "likes" else 0.25)
     for metric, over_seeds in entry.get("seeds", {}).items():
         assert over_seeds[0] == entry["test"][metric]
         assert len(over_seeds) == 3
@@ -77,6 +79,7 @@ def test_the_marks_are_reached():
     assert max(entry_of("random", "SVD")["seeds"]["RMSE"]) < 0.876
     assert max(entry_of("by time", "SVD")["seeds"]["RMSE"]) < 0.889
     assert entry_of("ranking", "item to next item")["test"]["NDCG@10"] > 0.172
+    assert min(entry_of("likes", "iALS with features")["seeds"]["NDCG@10"]) > 0.455
     for table in ("random", "by time"):
         assert entry_of(table, "biases")["test"]["RMSE"] < entry_of(table, "biases")["default"]["test"]["RMSE"] - 0.005
 
@@ -95,6 +98,7 @@ def test_the_marks_are_reached():
         ("planted", "biases"),
         ("planted", "user CF"),
         ("planted", "item CF"),
+        *(("likes", name) for name in LIKES_RIVALS),
     ],
 )
 def test_the_file_is_what_the_models_score_today(table, name):
@@ -198,6 +202,12 @@ def test_a_synthetic_world_is_cut_at_random():
     for table, ratings in (("noise", 6_400), ("planted", 38_400)):
         split, task = tune.part(table, validation=True)
         assert len(split.train) == ratings and len(split.test) == ratings / 4 and task is None
+
+
+def test_likes_are_cut_at_a_moment():
+    validation, test = tune.likes_part(validation=True), tune.likes_part(validation=False)
+    assert validation.liked.shape == (684, 289) and test.liked.shape == (696, 300)
+    assert validation.ranking.relevant.nnz == validation.later_liked.sum() < test.later_liked.sum()
 
 
 def test_an_unknown_rival_is_named(monkeypatch):

@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from recsys_utils.baselines import predict_with_surprise, rank, rating_model
+from recsys_utils.baselines import predict_with_surprise, rank, rank_likes, rating_model
 from recsys_utils.columns import RATING
 from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets.movielens import load_movielens
+from recsys_utils.datasets.social import LikesTask, cut_world, generate_social, lay_out
 from recsys_utils.datasets.synthetic import load_synthetic
 from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse
 from recsys_utils.splits import Split, split_by_time, split_random
@@ -42,7 +43,9 @@ SPLITTERS = {
     "noise": split_random,
     "planted": split_random,
 }
-WORLDS = ("noise", "planted")  # the tables on synthetic data; the others are on MovieLens
+WORLDS = ("noise", "planted")  # the tables on synthetic data; the others are on MovieLens, and likes on the social app
+RANKINGS = ("ranking", "likes")  # the tables of rankings: a higher score is better
+LIKES_CUTS = (38, 48, 60)  # days: validation begins, the test begins, the end
 SEEDS = (1, 2, 3)
 DIGITS = 5  # of a score; what is level up to here is level
 
@@ -219,12 +222,30 @@ RANKING_GRIDS = {
         seed="seed",
     ),
 }
+# What a view without a like counts in a history where a like counts 1.
+PASSED = {"passed": Axis([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0], [0.0, 0.3], 0.0, {0.0: "likes alone"})}
+LIKES_IALS = {
+    "factors": Axis([2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96], [8, 16], 64),
+    "regularization": Axis([1, 3, 5, 7, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240], [10, 40], 10),
+    "alpha": Axis([0.3, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60], [3, 10], 1),
+    "iterations": Axis([2, 3, 5, 7, 10, 15, 20, 30, 50, 80], [15], 15),
+}
+WEIGHT = Axis([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0], [1.0], 1.0, {0.0: "no features"})
+LIKES_GRIDS = {
+    "most popular": Rival({}),
+    "most popular in country and language": Rival({}),
+    "item CF": Rival(RANKING_GRIDS["item CF"].axes | PASSED),
+    "EASE": Rival({"strength": Axis(STRENGTH, [50, 100, 200, 400, 1000], 500)} | PASSED),
+    "iALS": Rival(LIKES_IALS | PASSED, seed="seed"),
+    "iALS with features": Rival(LIKES_IALS | PASSED | {"user_weight": WEIGHT, "post_weight": WEIGHT}, seed="seed"),
+}
 TABLES = {
     "ranking": RANKING_GRIDS,
     "random": RATING_GRIDS,
     "by time": RATING_GRIDS,
     "noise": NOISE_GRIDS,
     "planted": PLANTED_GRIDS,
+    "likes": LIKES_GRIDS,
 }
 
 
@@ -260,16 +281,28 @@ def part(table: str, validation: bool) -> tuple[Split, RankingTask | None]:
     return split, task
 
 
+@cache
+def likes_part(validation: bool) -> LikesTask:
+    """Cut the social app before and after the moment that chooses, or before and after the test's."""
+    return lay_out(cut_world(generate_social(), *(LIKES_CUTS[:2] if validation else LIKES_CUTS[1:])))
+
+
 def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
     """Fit a rival to the training part, and measure it on the other."""
-    (train, test), task = part(point.table, validation)
     seeded = TABLES[point.table][point.rival].seed
     settings = plain(point.settings) | ({seeded: seed} if seeded else {})
-    if task:
-        metrics = evaluate_ranking(rank(point.rival, train, task, **settings), task)
+    if point.table in RANKINGS:
+        if point.table == "likes":
+            likes = likes_part(validation)
+            scores, task = rank_likes(point.rival, likes, **settings)[likes.asked], likes.ranking
+        else:
+            (train, _), task = part(point.table, validation)
+            scores = rank(point.rival, train, task, **settings)
+        metrics = evaluate_ranking(scores, task)
         low, high = bootstrap_interval(metrics.ndcg)
         errors = {"NDCG@10": metrics.ndcg.mean(), "Recall@10": metrics.recall.mean(), "low": low, "high": high}
     else:
+        (train, test), _ = part(point.table, validation)
         stars = predict_with_surprise(rating_model(point.rival, **settings), train, test)
         errors = {"RMSE": rmse(test[RATING], stars), "MAE": mae(test[RATING], stars)}
     return {name: round(float(value), DIGITS) for name, value in errors.items()}
@@ -281,7 +314,7 @@ def validate(point: Point) -> tuple[float, float]:
     Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does.
     """
     start = time.process_time()
-    seeds = SEEDS if point.table == "ranking" and TABLES[point.table][point.rival].seed else SEEDS[:1]
+    seeds = SEEDS if point.table in RANKINGS and TABLES[point.table][point.rival].seed else SEEDS[:1]
     with threadpool_limits(1, "blas"):
         scores = [next(iter(measure(point, validation=True, seed=seed).values())) for seed in seeds]
     return round(sum(scores) / len(scores), DIGITS), time.process_time() - start
@@ -305,7 +338,7 @@ def search(axes: dict[str, Axis], measure_all: Measure, table: str) -> Iterator[
             key: (settings, score)
             for (key, settings), score in zip(fresh.items(), measure_all(list(fresh.values())), strict=True)
         }
-        ranked = sorted(tried.values(), key=lambda each: -each[1] if table == "ranking" else each[1])
+        ranked = sorted(tried.values(), key=lambda each: -each[1] if table in RANKINGS else each[1])
         yield ranked
         neighbours = (ranked[0][0] | step for step in steps(axes, ranked[0][0]))
         wanted = [settings for settings in neighbours if json.dumps(settings) not in tried]
@@ -405,14 +438,18 @@ def write(path: Path, tables: dict) -> None:
     result = {
         "command": "make tune",
         "date": max(entry["date"] for table in tables.values() for entry in table.values()),
-        "data": "MovieLens latest-small, 2016-10 edition; noise and planted: the course's synthetic worlds",
+        "data": (
+            "MovieLens latest-small, 2016-10 edition; noise and planted: the course's synthetic worlds; likes: its "
+            "social app"
+        ),
         "protocol": (
-            "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking). "
-            "Settings are chosen on the part cut from the training part: by RMSE, or by NDCG@10 over the whole "
-            "catalogue, seen items out; where chance plays a part in a ranking, by the mean over three seeds. Then "
-            "each rival is fitted to the whole training part, and measured on the test with seed 1, and with three "
-            "('seeds') where chance plays a part. What was tried is listed best first: the settings in the order of "
-            "'grid', then the validation score. Seconds are those that a processor spent on all of that."
+            "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking), at "
+            "days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: by RMSE, or by "
+            "NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, by the mean "
+            "over three seeds. Then each rival is fitted to the whole training part, and measured on the test with "
+            "seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best first: the "
+            "settings in the order of 'grid', then the validation score. Seconds are those that a processor spent on "
+            "all of that."
         ),
         "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "numpy")},
         "tables": {

@@ -3,7 +3,8 @@
 SELECT post_id,
        p.caption,
        coalesce(nullif(nullif(p.country, ''), 'default'), nullif(o.country, ''), :fallback) AS country,
-       p.language
+       p.language,
+       p.created_at
 FROM posts AS p
 LEFT JOIN users AS o ON o.user_id = p.owner_id
 WHERE p.created_at < :until

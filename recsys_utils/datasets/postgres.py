@@ -5,10 +5,13 @@ import subprocess
 import sys
 import uuid
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from recsys_utils.datasets.social import START, Window
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -133,6 +136,31 @@ def run_query(engine: "Engine", name: str | Path, **parameters: object) -> pd.Da
     with engine.connect() as connection:
         result = connection.execute(text(read_sql(name)), parameters)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+
+def read_window(engine: "Engine", cut: datetime, end: datetime, fallback: str) -> Window:
+    """Read what is known of the social app at a moment, and what follows, with users.sql, posts.sql, interactions.sql.
+
+    Parameters
+    ----------
+    engine : of a database that holds the tables of `create_tables`
+    cut, end : moments with a time zone
+    fallback : country of a post where neither it nor its owner has one
+
+    Returns
+    -------
+    Window
+        As `social.cut_world` makes it from frames.
+    """
+    known = run_query(engine, "interactions.sql", since=START, until=cut)
+    later = run_query(engine, "interactions.sql", since=cut, until=end)
+    pairs = [pd.MultiIndex.from_frame(part[["user_id", "post_id"]]) for part in (known, later)]
+    return Window(
+        run_query(engine, "users.sql", until=end),
+        run_query(engine, "posts.sql", until=end, fallback=fallback),
+        known,
+        later[~pairs[1].isin(pairs[0])].reset_index(drop=True),
+    )
 
 
 def write_table(engine: "Engine", table: str, frame: pd.DataFrame) -> None:

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+
+from recsys_utils.metrics import RankingTask
 
 COUNTRIES = {  # share of the users, and the share of each language among those who live there
     "IN": (0.36, {"hi": 0.36, "bn": 0.24, "ta": 0.24, "en": 0.16}),
@@ -30,6 +33,28 @@ class SocialWorld(NamedTuple):
     posts: pd.DataFrame  # post_id, owner_id, caption, country, language, created_at
     interactions: pd.DataFrame  # user_id, post_id, likes (1, 0 or missing), views, saved ('Y' or 'N'), created_at
     affinity: np.ndarray  # (n_users, n_posts) planted logarithm of the chance of a like, up to a constant
+
+
+class Window(NamedTuple):
+    """What is known of the app at a moment, the cut, and what follows until an end."""
+
+    users: pd.DataFrame  # user_id, country (missing if unknown), languages; those who interacted before the end
+    posts: pd.DataFrame  # post_id, caption, country (see `cut_world`), language, created_at; those made before the end
+    known: pd.DataFrame  # user_id, post_id, likes, views, saves: pairs before the cut
+    later: pd.DataFrame  # the same from the cut to the end, for pairs that were not known
+
+
+class LikesTask(NamedTuple):
+    """A window as matrices; rows and columns in the order of its users and posts."""
+
+    liked: np.ndarray  # (n_users, n_posts) bool: liked before the cut
+    passed: np.ndarray  # (n_users, n_posts) bool: viewed before the cut and not liked
+    later_liked: np.ndarray  # (n_users, n_posts) bool: first viewed after the cut, and liked
+    later_passed: np.ndarray  # (n_users, n_posts) bool: first viewed after the cut, and not liked
+    user_features: np.ndarray  # (n_users, n_features) float32: `bag_of` the country beside that of the languages
+    post_features: np.ndarray  # (n_posts, n_features) float32: the same columns
+    asked: np.ndarray  # (n_users,) bool: likes something after the cut, and so is a row of the ranking
+    ranking: RankingTask  # what was viewed before the cut, and what these users like after it
 
 
 def generate_social(n_users: int = 700, n_posts: int = 300, views: float = 80.0, seed: int = 1) -> SocialWorld:
@@ -110,6 +135,126 @@ def generate_social(n_users: int = 700, n_posts: int = 300, views: float = 80.0,
     posts["language"] = _spoil(rng, tongues[language].tolist(), {None: 0.06})
     posts["created_at"] = _moment(created)
     return SocialWorld(users, posts, _draw_events(rng, user + 1, post + 1, when, liked), watch + np.log(like))
+
+
+def cut_world(world: SocialWorld, cut: float, end: float, fallback: str = "IN") -> Window:
+    """Cut the app's tables at a moment, as users.sql, posts.sql and interactions.sql do.
+
+    The country of a post is its own, else its owner's, else the fallback; empty and 'default' are no country.
+
+    Parameters
+    ----------
+    world : the app
+    cut, end : days after `START`, 0 < cut < end
+    fallback : country of a post where neither it nor its owner has one
+
+    Returns
+    -------
+    Window
+
+    Raises
+    ------
+    ValueError
+        A cut that is not between 0 and the end.
+    """
+    if not 0 < cut < end:
+        raise ValueError(f"cut is {cut} and end is {end}; expected 0 < cut < end, in days")
+    cut, end = (START + pd.Timedelta(days=days) for days in (cut, end))
+    events = world.interactions[world.interactions["created_at"] < end]
+    events = events.fillna({"likes": 0}).assign(saves=events["saved"] == "Y")
+    is_known = events["created_at"] < cut
+    known, later = (
+        part.groupby(["user_id", "post_id"], as_index=False)[["likes", "views", "saves"]].sum()
+        for part in (events[is_known], events[~is_known])
+    )
+    pairs = [pd.MultiIndex.from_frame(part[["user_id", "post_id"]]) for part in (known, later)]
+    users = world.users[world.users["user_id"].isin(events["user_id"])].reset_index(drop=True)
+    posts = world.posts[world.posts["created_at"] < end].reset_index(drop=True)
+    owners = posts["owner_id"].map(_clean(world.users.set_index("user_id")["country"]))
+    posts = posts.assign(country=_clean(posts["country"]).fillna(owners).fillna(fallback))
+    return Window(
+        users.assign(country=_clean(users["country"])),
+        posts.drop(columns="owner_id"),
+        known,
+        later[~pairs[1].isin(pairs[0])].reset_index(drop=True),
+    )
+
+
+def _clean(country: pd.Series) -> pd.Series:
+    return country.where(~country.isin([None, "", "default"]))  # NaN instead
+
+
+def bag_of(vocabulary: list[str], values: pd.Series) -> np.ndarray:
+    """Turn codes, or lists of codes, into shares of a vocabulary.
+
+    Parameters
+    ----------
+    vocabulary : known codes
+    values : a code, a list of codes or a missing value in each row
+
+    Returns
+    -------
+    ndarray of float32, (n_rows, 1 + len(vocabulary))
+        Each row sums to 1. Column 0 is for what is unknown: a missing value, an empty list, a code outside the
+        vocabulary.
+    """
+    lists = [value if isinstance(value, list) and value else [value] for value in values]
+    rows = np.repeat(np.arange(len(lists)), [len(codes) for codes in lists])
+    codes = [code if isinstance(code, str) else None for codes in lists for code in codes]
+    bags = np.zeros((len(lists), 1 + len(vocabulary)), dtype=np.float32)
+    np.add.at(bags, (rows, pd.Index(vocabulary).get_indexer(codes) + 1), 1)
+    return bags / bags.sum(axis=1, keepdims=True)
+
+
+def lay_out(window: Window) -> LikesTask:
+    """Lay a window out as matrices, and ask who will like what.
+
+    The catalogue is every post made before the end, those after the cut among them; viewed posts are not recommended
+    again. Every user who likes a post after the cut is asked, new users too.
+
+    Parameters
+    ----------
+    window : of `cut_world`, or of the three queries
+
+    Returns
+    -------
+    LikesTask
+
+    Raises
+    ------
+    ValueError
+        A pair whose user or post is not in the window, nobody who likes anything after the cut.
+    """
+    users, posts = window.users["user_id"].to_numpy(), window.posts["post_id"].to_numpy()
+    liked, passed, later_liked, later_passed = (
+        _as_matrix(name, pairs[(pairs["likes"] > 0) == like], users, posts)
+        for name, pairs in (("known", window.known), ("later", window.later))
+        for like in (True, False)
+    )
+    asked = later_liked.any(axis=1)  # (n_users,)
+    if not asked.any():
+        raise ValueError("later has no like; expected at least one after the cut")
+    countries = sorted({*window.users["country"].dropna(), *window.posts["country"]})
+    user_features, post_features = (
+        np.hstack([bag_of(countries, country), bag_of(sorted(LANGUAGES), languages)])  # (n_rows, n_features)
+        for country, languages in (
+            (window.users["country"], window.users["languages"]),
+            (window.posts["country"], window.posts["language"]),
+        )
+    )
+    ranking = RankingTask(users[asked], posts, csr_array((liked | passed)[asked]), csr_array(later_liked[asked]))
+    return LikesTask(liked, passed, later_liked, later_passed, user_features, post_features, asked, ranking)
+
+
+def _as_matrix(name: str, pairs: pd.DataFrame, users: np.ndarray, posts: np.ndarray) -> np.ndarray:
+    rows, columns = pd.Index(users).get_indexer(pairs["user_id"]), pd.Index(posts).get_indexer(pairs["post_id"])
+    for column, places in (("user_id", rows), ("post_id", columns)):
+        if (places < 0).any():
+            unknown = pairs[column].to_numpy()[places < 0][0]
+            raise ValueError(f"{name} has the {column} {unknown}; expected one of the window's")
+    matrix = np.zeros((len(users), len(posts)), dtype=bool)
+    matrix[rows, columns] = True
+    return matrix
 
 
 def _spoil(rng: np.random.Generator, values: list, mess: dict) -> list:
