@@ -98,7 +98,7 @@ if not default:
 #
 # The recipe is the content-filtering lab of Coursera's *Unsupervised Learning, Recommenders, Reinforcement Learning*,
 # which many notebooks copy. It describes users by what they rated, and movies by year, average and genres (MovieLens;
-# Harper and Konstan, 2015). `load_data` returns the lab's eight arrays; "leaky" computes the averages as the lab does.
+# Harper and Konstan, 2015). `load_data` returns the eight arrays of its helper; "leaky" averages everything, as it does.
 
 # %% tags=["nbval-check-output"]
 from recsys_utils.users import gen_user_vecs, get_user_vecs, load_data, new_user_vec
@@ -296,8 +296,8 @@ assert not default or curve["loss"][30] < fall[30] - 0.02, "the model should lea
 # ## Evaluate against the tuned baselines
 #
 # Four rivals. Three are Lesson 02's: the mean; the mean with a tuned [bias](../docs/glossary.md#bias) for each user and
-# each movie; and tuned [item CF](../docs/glossary.md#item-cf), which predicts from the user's ratings of similar movies,
-# and is the strongest of Lesson 02 on the random split.
+# each movie; and tuned [item CF](../docs/glossary.md#item-cf), its strongest on the random split, which predicts from the
+# user's ratings of similar movies.
 
 # %%
 tuned = baselines.load_tuned(SPLIT)
@@ -307,9 +307,8 @@ for name in ("biases", "item CF"):
     predictions[f"{name}, tuned"] = baselines.predict_with_surprise(baselines.rating_model(name, **settings), *split)
 
 # %% [markdown]
-# The fourth reads what the towers read: the same 30 columns, out-of-fold. It is scikit-learn's boosted trees, a hundred
-# of them, each fitted to the errors of those before. They are free to combine any column of the user with any of the
-# movie.
+# The fourth reads the towers' 30 columns: a hundred boosted trees, each fitted to the errors of those before. They may
+# combine any column of the user with any of the movie.
 
 
 # %%
@@ -332,8 +331,8 @@ print("validation RMSE by leaves of a tree:", {n: round(error, 3) for n, error i
 predictions["boosted trees"] = boost(of_train, train, of_test, leaves)
 
 # %% [markdown]
-# Two rows are towers: the recipe, with one [seed](../docs/glossary.md#seed), and a short training at a tenth of its rate,
-# with three. The short one takes part in the comparisons further down.
+# The towers come twice: the recipe with one [seed](../docs/glossary.md#seed), and a short training at a tenth of its
+# rate, for the comparisons further down, with three.
 
 # %%
 seeds = [SEED, SEED + 1, SEED + 2]
@@ -360,7 +359,7 @@ show.results_table(table.rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
 # On honest features the recipe is ahead of the tuned biases and not ahead of tuned item CF. **The boosted trees beat it
-# on the very same columns.** The features are worth more than these towers make of them.
+# on the same columns.** The features hold more than these towers make of them.
 
 # %%
 verdict = table.set_index("model")["verdict"]
@@ -371,7 +370,7 @@ assert not default or verdict["boosted trees"] == comparison.BETTER, "boosted tr
 # %% [markdown]
 # ## The leak in three steps
 #
-# What would other averages have reported? Ann rated three movies with 5, 1 and 3 stars.
+# Ann rated three movies with 5, 1 and 3 stars.
 #
 # 1. **Averages of everything.** Beside each of her ratings stands the average of all three. It contains the answer.
 # 2. **[Leave-one-out](../docs/glossary.md#leave-one-out).** Beside each rating stands the average of the other two.
@@ -384,7 +383,7 @@ print("decoded:", r.sum() - (len(r) - 1) * others)
 assert np.allclose(r.sum() - (len(r) - 1) * others, r), "the average of the others should give the rating away"
 
 # %% [markdown]
-# The second average seems safe, and it gives the rating away exactly. With the sum $S$ of a user's $n$ ratings,
+# The second gives the rating away exactly. With the sum $S$ of a user's $n$ ratings,
 #
 # $$r = S - (n - 1) \cdot \text{leave-one-out average}.$$
 #
@@ -409,7 +408,7 @@ assert np.isclose(within, -1), "within a user, the others' average should fall a
 # 3. **Out-of-fold.** All of a user's rows in one fold share one average, which holds none of their ratings.
 #
 # Now the towers, with the short training and three seeds. Test rows are described by the training part. Only "as
-# reported", as in the lab, gives them averages of everything, too. Nothing is chosen by these figures.
+# reported", as in the lab, gives them averages of everything, too.
 
 # %%
 versions = {"everything": describe(train, ratings), "leave-one-out": of_others}
@@ -434,9 +433,9 @@ leaks = pd.concat(
 show.results_table(leaks.reset_index().rename(columns={"model": "averages", "mean": "RMSE"}))
 
 # %% [markdown]
-# Averages of everything report an error that the same towers do not reach: on averages that could be known, they are
-# worse than with out-of-fold. Leave-one-out harms the trees: they use what they decoded, and a test row's averages lack no
-# rating, so there is nothing to decode. In the towers we see no harm, and we do not know why. We do not rely on it.
+# Averages of everything report an error that the same towers do not reach on averages that could be known. Leave-one-out
+# harms the trees: a test row's averages lack no rating, so there is nothing to decode. In the towers we see no harm, and
+# do not know why. We do not rely on it.
 
 # %%
 verdict = leaks.set_index("model", append=True)["verdict"]
@@ -453,7 +452,7 @@ assert not default or verdict["boosted trees", "leave-one-out"] == comparison.WO
 #
 # $$q = (k,\ b_u / k,\ m_u,\ 0), \qquad c = (b_i / k,\ k,\ 0,\ m_i), \qquad q \cdot c = b_u + b_i,$$
 #
-# where $m_u$ and $m_i$ fill the vectors up to length 1. (The mean rating can be part of $b_u$.)
+# where $m_u$ and $m_i$ fill the vectors up to length 1.
 
 # %% tags=["nbval-check-output"]
 user_bias, item_bias, k = np.array([0.3, -0.2]), np.array([0.1, -0.4]), np.sqrt(0.5)
@@ -486,25 +485,25 @@ show.results_table(ablation.rename(columns={"mean": "RMSE"}))
 #
 # ## A new user
 #
-# Somebody who has rated nothing states tastes from 0 to 5. The lab fills the rest of the vector with zeros. No user has
-# an average of 0 stars: in standard deviations from the mean, that lies far outside of training.
+# Somebody who has rated nothing states tastes from 0 to 5. The recipe fills the rest of the vector with zeros. No user
+# has an average of 0 stars: in standard deviations from the mean, that lies far outside of training.
 
 # %%
 tastes = {"Action": 5, "Adventure": 5, "Crime": 3, "Fantasy": 5, "Mystery": 4, "Sci-Fi": 5, "Thriller": 4}
 each_user = train.drop_duplicates(USER_ID)[[USER_ID]]
 user_known = features.user_features(each_user, train, items)  # (n_users, 17), from all training ratings
 vectors = {
-    "as in the lab": np.array([[0, 0, 0, *(tastes.get(genre, 0) for genre in features.GENRE_NAMES)]]),
+    "zeros": np.array([[0, 0, 0, *(tastes.get(genre, 0) for genre in features.GENRE_NAMES)]]),
     "repaired": new_user_vec(tastes, user_known),  # the median user's count and average, and that average elsewhere
 }
 z = {name: scalers[0].transform(vector)[0] for name, vector in vectors.items()}
 z_scores = pd.DataFrame(z, index=list(features.USER_FEATURES)).T
-assert z_scores.loc["as in the lab", "Comedy"] < -4, "a genre average of 0 should lie outside of training"
+assert z_scores.loc["zeros", "Comedy"] < -4, "a genre average of 0 should lie outside of training"
 assert z_scores.loc["repaired", features.GENRE_NAMES[0] :].abs().max() < 4, "the repaired vector should not"
 z_scores[["rating count", "rating ave", "Comedy", "Drama", "Action"]].round(1)
 
 # %% [markdown]
-# The repaired vector is repeated, one row for each movie. Best predictions first:
+# The repaired vector is repeated for each movie. Best predictions first:
 
 # %%
 movie_known = features.item_features(items, train, items)  # (n_movies, 17)
@@ -514,7 +513,7 @@ best = np.argsort(-y_p, kind="stable")
 show.print_pred_movies(y_p[best], movie_known[best], movie_dict, maxcount=10)
 
 # %% [markdown]
-# Some of these averages rest on many ratings, some on few. The recipe does not know which:
+# The recipe does not know how many ratings an average rests on:
 
 # %%
 times_rated = train[ITEM_ID].value_counts().reindex(movie_known[best[:10], 0], fill_value=0)  # (10,)
@@ -550,8 +549,8 @@ assert np.allclose(predict(loaded, x_test), predictions[recipe], atol=1e-5), "th
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# Besides the leak and the zeros, two more things go wrong. **The recipe does not run on Keras 3**: a raw TensorFlow
-# function cannot take a symbolic tensor, and `(16)` is a number, not a tuple.
+# Besides the leak and the zeros: **the recipe does not run on Keras 3.** A raw TensorFlow function cannot take a symbolic
+# tensor, and `(16)` is a number, not a tuple.
 
 # %% tags=["nbval-check-output"]
 import tensorflow as tf
@@ -567,8 +566,8 @@ for label, attempt in {
         print(f"{label}: {type(error).__name__}: {str(error).split('.')[0].strip()[:70]}")
 
 # %% [markdown]
-# The repairs are `UnitNormalization` and `(16,)`. **Its error in stars is twice too large.** Ratings from 0.5 to 5
-# squeezed into −1 to 1 shrink by *half* of the range, so an error is undone with 2.25, not with 4.5.
+# The repairs are `UnitNormalization` and `(16,)`. **An error in stars comes out twice too large** where copies of the lab
+# multiply it by the whole range. Ratings squeezed into −1 to 1 shrink by *half* of it: 2.25, not 4.5.
 
 # %%
 scaled_error = metrics.rmse(target.transform(test[[RATING]].to_numpy())[:, 0], np.asarray(model(x_test))[:, 0])
@@ -582,9 +581,8 @@ assert np.isclose(2.25 * scaled_error, metrics.rmse(test[RATING], predictions[re
 #
 # - **What is known when?** In production, compute each row's averages from what lay before it, with one code for
 #   training and serving.
-# - **Content carries over.** A new user or movie gets a vector at once.
-# - **The towers run apart.** Movie vectors can be computed once and stored; when a user asks, only the user tower runs
-#   (Covington et al., 2016).
+# - **The towers run apart.** Trees must run for every pair. Movie vectors are computed once and stored; when a user asks,
+#   only the user tower runs (Covington et al., 2016).
 #
 # The recipe's row goes to the course's leaderboard.
 
@@ -612,15 +610,7 @@ board.save()
 #
 # </details>
 #
-# 3. A test row's average is $S / n$. What does $S - (n - 1)\cdot$ average give there?
-#
-# <details><summary>Answer</summary>
-#
-# $S - (n - 1) S / n = S / n$: the user's average, whatever the movie. What was decoded in training is worth nothing.
-#
-# </details>
-#
-# 4. A colleague computes leave-one-out averages over all ratings and splits afterwards. What is still wrong?
+# 3. A colleague computes leave-one-out averages over all ratings and splits afterwards. What is still wrong?
 #
 # <details><summary>Answer</summary>
 #
@@ -631,23 +621,22 @@ board.save()
 # ## Exercises
 #
 # 1. **A tenth of the rate.** Set `LEARNING_RATE` to 0.001 and `EPOCHS` to 6. Aim: an RMSE below 0.88, in a fifth of the
-#    time. Does it get ahead of item CF?
-# 2. **Fewer folds.** Describe the training rows with 2 folds and with 20, and train shortly. Aim: the fewer folds, the
-#    larger the error. Why?
+#    time.
+# 2. **Folds.** On the validation part, fit the boosted trees to averages of 2, 5 and 20 folds and to leave-one-out. Aim:
+#    an error that falls with more folds, and is highest without any.
 # 3. **Without training.** Fit the tuned biases and scale them to −1 to 1. For which share of users and movies does the
 #    construction with $k^2 = 1/2$ hold them? Aim: above 90 %, and no error beyond rounding.
-# 4. **By time.** Set `SPLIT` to "by time". Aim: an error that is 0.01 to 0.04 stars higher. Is the recipe still ahead of
-#    the tuned biases?
+# 4. **By time.** Add `SPLIT` "by time" to exercise 1. Aim: an error that is 0.01 to 0.04 stars higher. Is the recipe
+#    still ahead of the tuned biases?
 #
 # [Solutions](solutions/06_predict_ratings.ipynb)
 #
 # ## Takeaways
 #
-# - Trained as published on honest features, the recipe was ahead of the tuned biases and not of tuned item CF on the
-#   random split (one seed).
+# - On honest features, the recipe was ahead of the tuned biases and not of tuned item CF on the random split (one seed).
+#   Boosted trees beat it on the same columns.
 # - Averages of everything reported an error that the same towers did not reach on an honest test.
-# - Leave-one-out averages give the rating away exactly; a decision tree read it off and failed on the test.
-#   Out-of-fold averages hurt it less.
+# - Leave-one-out averages give the rating away exactly. They harmed boosted trees; in the towers we saw no harm.
 # - A cosine can express two biases exactly; a dot product with biases was not better beyond doubt.
 #
 # **Next**: [Lesson 07](07_beat_the_rating_baselines.ipynb) puts biases and ids beside the content, and beats the
