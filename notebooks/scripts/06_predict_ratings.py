@@ -367,6 +367,7 @@ verdict = table.set_index("model")["verdict"]
 assert not default or (verdict[["mean", "biases, tuned"]] == comparison.WORSE).all(), "the recipe should beat biases"
 assert not default or verdict["item CF, tuned"] != comparison.WORSE, "the recipe should not beat item CF"
 assert not default or verdict["boosted trees"] == comparison.BETTER, "boosted trees should beat the recipe"
+assert not default or verdict["content towers, short"] != comparison.BETTER, "the short training should not"
 
 # %% [markdown]
 # ## The leak in three steps
@@ -435,15 +436,15 @@ show.results_table(leaks.reset_index().rename(columns={"model": "averages", "mea
 
 # %% [markdown]
 # Averages of everything report an error that the same towers do not reach on averages that could be known. Leave-one-out
-# harms the trees: a test row's averages lack no rating, so there is nothing to decode. In the towers we see no harm, and
-# do not know why. We do not rely on it.
+# harms the trees: a test row's averages lack no rating, so there is nothing to decode. In the towers we see no harm (less
+# than 0.01 stars), and do not know why.
 
 # %%
 verdict = leaks.set_index("model", append=True)["verdict"]
 assert not default or verdict["towers", "everything, as reported"] == comparison.BETTER, "the leak should flatter"
 assert not default or verdict["towers", "everything"] == comparison.WORSE, "the leak should hurt on the honest test"
-assert not default or verdict["towers", "leave-one-out"] == comparison.CANNOT_TELL, "no harm should be seen"
-assert not default or verdict["boosted trees", "leave-one-out"] == comparison.WORSE, "leave-one-out should harm trees"
+harm = leaks[leaks["model"] == "leave-one-out"]
+assert not default or harm["high"]["towers"] < 0.01 < harm["low"]["boosted trees"], "it should harm the trees alone"
 
 # %% [markdown]
 # ## What a cosine can express
