@@ -144,8 +144,8 @@ assert np.allclose(other_p @ other_q.T, p @ q.T), "both pairs should give the sa
 
 # %% [markdown]
 # So it is no use to compare numbers. What all these $P$ share is the *subspace* that their columns span. **Principal
-# angles** (Björck and Golub, 1973) measure how far two subspaces are apart; they are all zero if the subspaces are the
-# same. Two planes, for example:
+# angles** (Björck and Golub, 1973) measure how far two subspaces are apart; all are zero if they are the same. Two
+# planes, for example:
 
 # %% tags=["nbval-check-output"]
 flat, ramp = np.array([[1, 0], [0, 1], [0, 0]]), np.array([[1, 0], [0, 1], [0, 1]])  # (3, 2): tilted
@@ -166,9 +166,9 @@ assert not default or sigma[4] > 1.2 * sigma[5], "there should be a gap after th
 
 # %% [markdown]
 # The gap after the fifth direction matters: where two strengths are equal, the subspace is not defined. But what comes
-# after the gap is not all noise. **Parallel analysis** (Horn, 1965) asks how strong noise alone can be. We take off the
-# first five directions and **shuffle** the cells of what remains, twenty times: a shuffled table has no structure. Were
-# the table just another shuffle, it would exceed all twenty with a chance of 1 in 21. More shuffles would tell more.
+# after the gap is not all noise. **Parallel analysis** (Horn, 1965) compares it with noise alone: take off the first
+# five and **shuffle** the cells of what remains, which removes all structure. Noise would exceed all of 20 shuffles with
+# a chance of 1 in 21; so few can tell no more.
 
 # %%
 rest = table - (left[:, :RANK] * sigma[:RANK]) @ right[:RANK]  # (n_users, n_items)
@@ -183,9 +183,9 @@ print("directions above all of them:", (sigma > chance).sum())
 assert not default or (sigma > chance).sum() == (sigma > of_noise).sum() == 8, "three weak ones should stand out"
 
 # %% [markdown]
-# So eight directions stand out, five strong and three weak. The true noise, which only a planted world has, agrees.
+# So eight directions stand out, three of them weak. The true noise, which only a planted world has, agrees.
 #
-# Now the towers, as Keras layers, trained like any two-tower model: pairs in batches, a squared loss, Adam.
+# Now the towers, as Keras layers: pairs in batches, a squared loss, Adam.
 
 # %%
 keras.utils.set_random_seed(1)
@@ -209,8 +209,8 @@ assert not default or tower_error < 1.01 * svd_error, "linear towers should reac
 assert tower_error > svd_error * (1 - 1e-3), "and nothing of this rank can be below it, but for rounding"
 
 # %% [markdown]
-# The errors agree. Did both find the same? Measure the angles between what the towers span and what the SVD spans.
-# Random subspaces of the same size come first, to know what unrelated looks like.
+# The errors agree. Did both find the same subspaces? Measure the angles. Random subspaces come first, to know what
+# unrelated looks like.
 
 
 # %%
@@ -233,8 +233,7 @@ results_table(pd.DataFrame([(name, *row) for name, row in angles.items()], colum
 # %% [markdown]
 # Two linear towers on one-hot ids are a truncated SVD, found by gradient descent. On the left, see the loss fall to
 # SVD's and stop. On the right, each dot is a user, and the dots lie on the diagonal. The towers' coordinates were first
-# mapped to SVD's by least squares. That may be any linear map, because any invertible one leaves the products as they
-# are.
+# mapped to SVD's by least squares, since any invertible map leaves the products as they are.
 
 # %%
 known = left[:, :RANK] * sigma[:RANK]  # (n_users, RANK)
@@ -453,7 +452,7 @@ results_table(against)
 
 # %% [markdown]
 # Then each step by itself: paired with the rung below, users resampled; and the lowest rung with SVD. Four intervals of
-# 98.75 % hold together at 95 %. See the gap to the floor close.
+# 98.75 % hold together at 95 %.
 
 # %%
 rows = []
@@ -469,13 +468,12 @@ results_table(steps)
 # %%
 left_over = steps["gap left (stars)"][:3] / (against["mean"].iloc[0] - floor)
 assert not default or left_over.iloc[-1] < 0.1, "the last rung should leave less than a tenth of the mean's gap"
-assert not default or against["verdict"].iloc[-1] == "better", "and beat the trees"
-assert not default or against["mean"][3] > against["mean"][1], "the lowest rung should stay behind SVD"
+assert not default or against["verdict"].iloc[-1] == "cannot tell", "the trees should be level"
 print("share of the mean's gap that is left:", ", ".join(f"{share:.0%}" for share in left_over))
 
 # %% [markdown]
-# Every step counts, and the hidden layer brings the towers past the trees. The lowest rung alone stays a little behind
-# the tuned SVD.
+# Every step counts. But with trees that are tuned as hard, the data cannot tell whether the top rung is better. The
+# lowest rung stays behind the tuned SVD.
 #
 # ## See what a hidden layer is for
 #
@@ -596,7 +594,7 @@ results_table(shown, digits=2)
 #   matrix factorisation.
 # - Eight directions of the table stand out of its noise, three more than the gap after five suggests.
 # - Ids, then features, then a hidden layer: every rung was better than the one below. The last left less than a tenth
-#   of the mean's gap to the floor, and its surface of age and price was the nearest.
+#   of the mean's gap to the floor. Between it and tuned trees the data could not tell.
 #
 # ## Next
 #
