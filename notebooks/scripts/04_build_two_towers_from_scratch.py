@@ -388,8 +388,8 @@ assert not default or abs(none - ids) < 0.001, "the vectors of ids should carry 
 # need a weak penalty.
 
 # %% [markdown]
-# Fit once more and watch the fitted ratings, too. In the planted world see both errors fall towards the dashed noise
-# floor. In the noise world only the fitted error falls below it: the model learns luck.
+# Fit once more and watch the fitted ratings, too. In the planted world both errors fall towards the dashed noise floor.
+# In the noise world only the fitted error falls below it: the model learns luck.
 
 # %%
 figure, axes = plt.subplots(1, 2)
@@ -456,11 +456,13 @@ table.insert(2, "above the floor", [f"{error / floor - 1:.0%}" for error in tabl
 results_table(table)
 
 # %% [markdown]
-# The towers come within 10 % of the floor. They beat every rival, the trees by little: these read the same features.
+# The towers come within 10 % of the floor and beat every rival that knows ids alone. Over trees on the same features
+# their lead is thin: its interval ends near zero, and another processor may print "cannot tell". Count the two as
+# level.
 
 # %%
 assert not default or table["mean"].iloc[-1] < 1.1 * floor, "the towers should come within 10 % of the noise floor"
-assert not default or [*table["verdict"]] == ["worse"] * 5 + ["compared with", "better"], "and beat every rival"
+assert not default or [*table["verdict"][:5]] == ["worse"] * 5 and table["verdict"].iloc[-1] != "worse", "see above"
 
 # %% [markdown]
 # ## What a look-up and a batch each save
@@ -493,11 +495,11 @@ assert not default or cost.iloc[0] > 3 * cost.iloc[1] > 30 * cost.iloc[2], "each
 results_table(cost.rename("microseconds a pair").rename_axis("gradients").reset_index(), digits=1)
 
 # %% [markdown]
-# The look-up saves the search. The batch saves calls: NumPy is called once for all pairs.
+# The look-up saves the search, the batch calls of NumPy.
 #
 # ## When to use which, measured
 #
-# This data was made for features. Make it harder. **Few ratings**: keep a random part of the training ratings. **New
+# Make it harder. **Few ratings**: keep a random part of the training ratings. **New
 # items**: a hundred items keep at most 0, 4 or 16 training ratings, the others half of theirs; the test is the pairs of
 # the new ones. The penalty and the number of trees are chosen again for each case, on a validation part that asks the
 # same question, with another hundred items in the place of the new ones.
@@ -555,7 +557,7 @@ assert not default or grid["two towers"].iloc[1] < table["mean"][:5].min() / flo
 # %% [markdown]
 # ## Recommend for one user
 #
-# Score all items that one user has not rated in training. `expected` is a rating without its noise.
+# Score all items that one user has not rated. `expected` is a rating without its noise.
 
 # %%
 every_pair = generate_planted(n_ratings=len(planted.users) * len(planted.items)).ratings
@@ -571,8 +573,7 @@ results_table(best[[TITLE, "price", "discount", "predicted", EXPECTED]], digits=
 #
 # The design that this lesson grew from never ran. **It had no dot product**: it took the sum of the two vectors of 19
 # numbers for the prediction. So its error was a vector of 19 numbers, and its update multiplied that by an embedding of
-# 3. Had the shapes fitted, every user would have got the same list, as with the sum above. It also gave the slopes of
-# features to the id's embedding, which the gradient check catches.
+# 3. Had the shapes fitted, every user would have got the same list, as with the sum above.
 #
 # ## In practice
 #
@@ -627,8 +628,8 @@ results_table(best[[TITLE, "price", "discount", "predicted", EXPECTED]], digits=
 #
 # - Each tower receives twice the error, times the other's vector. A gradient check finds what is wrong at the points it
 #   tries, and no more.
-# - On planted data the towers came within 10 % of the noise floor. They beat every tuned rival, boosted trees on the
-#   same features by little. On noise they lost to the mean.
+# - On planted data the towers came within 10 % of the noise floor. They beat every tuned rival that knows ids alone;
+#   tuned trees on the same features came level. On noise they lost to the mean.
 # - Row look-up and batches each saved time. With features a quarter of the ratings was enough. On new items the towers
 #   beat the trees; with 3,000 ratings the trees won (one seed).
 #
