@@ -453,7 +453,7 @@ predictions["two towers"] = np.stack([predict(p, encode(planted, test)) for p in
 table = compare_rmse(predictions, test, RATING, against="boosted trees")
 floor = metrics.rmse(test[RATING], test[EXPECTED])
 table.insert(2, "above the floor", [f"{error / floor - 1:.0%}" for error in table["mean"]])
-results_table(table)
+results_table(table, digits=4)
 
 # %% [markdown]
 # The towers come within 10 % of the floor and beat every rival that knows ids alone. Over trees on the same features
@@ -461,7 +461,7 @@ results_table(table)
 # level.
 
 # %%
-assert not default or (table["mean"].iloc[-1] < 1.1 * floor and {*table["verdict"][:5]} == {"worse"}), "for ids alone"
+assert not default or (table["mean"].iloc[-1] < 1.1 * floor and {*table["verdict"][:5]} == {"worse"}), "see above"
 assert not default or abs(table["high"].iloc[-1]) < 0.002, "their interval against the trees should end near zero"
 
 # %% [markdown]
@@ -540,6 +540,7 @@ def compare_models(fit, validation, train, test):
     return {**multiples, "trees": rounds, "towers against trees": table["verdict"].iloc[-1]}
 
 
+# %%
 grid = pd.DataFrame([compare_models(*parts) for parts in cases.values()], index=list(cases))
 results_table(grid.rename_axis("RMSE, noise floor = 1").reset_index(), digits=2)
 

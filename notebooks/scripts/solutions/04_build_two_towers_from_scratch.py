@@ -105,6 +105,7 @@ assert errors[1] > 1.05 * errors[8] and 2 < enough <= 8, "one direction should b
 # Users with at least ten test pairs count, some of them relevant and some not. The gain of an order is divided by the
 # gain of the best one.
 
+
 # %%
 def gain(scores):  # (n_test,) -> (n_users,)
     ranked = test.assign(score=scores)[is_asked].sort_values("score", ascending=False, kind="stable")
