@@ -4,6 +4,7 @@ Surprise and implicit are imported when they are called.
 """
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -104,15 +105,18 @@ def predict_with_trees(
     test: pd.DataFrame,
     users: pd.DataFrame,
     items: pd.DataFrame,
-    categories: list[str],
-    leaves: int = 4,
+    categories: Sequence[str],
+    *,
+    first: str = "trees",
+    leaves: int = 3,
     rate: float = 0.2,
     rounds: int = 400,
     penalty: float = 15.0,
 ) -> np.ndarray:
-    """Predict ratings with biases, corrected by boosted trees on features: a rival that reads what towers read.
+    """Predict ratings with boosted trees on features and biases of ids: a rival that reads what towers read.
 
-    The trees are scikit-learn's histogram gradient boosting; they are fitted to what the biases leave over (lesson 04).
+    One is fitted to the deviations from the mean, the other to what that leaves over. The trees are scikit-learn's
+    histogram gradient boosting (lesson 04).
 
     Parameters
     ----------
@@ -120,23 +124,27 @@ def predict_with_trees(
     test : DataFrame with user_id, item_id; a rating is not needed
     users, items : DataFrames with user_id or item_id, one row each, and features; columns of text are left out
     categories : columns of `users` and `items` that are categories, whole numbers from 0 to 254
+    first : what is fitted first, 'trees' or 'biases'
     leaves : of a tree, 2 or more; rate : step of a tree; rounds : number of trees
-    penalty : of the biases
+    penalty : of the biases, in ratings
 
     Returns
     -------
     ndarray of float, (n_test,)
-        Stars, aligned with the rows of `test`.
+        Stars, aligned with the rows of `test`. A user or an item that training never saw has no bias.
 
     Raises
     ------
     ValueError
-        Missing column, a pair without features, bad or duplicate rating.
+        Missing column, a pair without features, bad or duplicate rating, an unknown `first`.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
 
-    both = pd.concat([train[[USER_ID, ITEM_ID]], test[[USER_ID, ITEM_ID]]])
+    check_choice("first", first, ["trees", "biases"])
+    check_ratings(train, "train")
+    check_columns("test", test, [USER_ID, ITEM_ID])
+    both, n = pd.concat([train[[USER_ID, ITEM_ID]], test[[USER_ID, ITEM_ID]]]), len(train)
     sides = []
     for name, table, column in (("users", users, USER_ID), ("items", items, ITEM_ID)):
         check_columns(name, table, [column])
@@ -145,8 +153,6 @@ def predict_with_trees(
         sides.append(table.set_index(column).loc[both[column]].select_dtypes("number").reset_index(drop=True))
     x = pd.concat(sides, axis=1)  # (n_train + n_test, n_features)
     check_columns("users and items", x, categories)
-    bias_model = rating_model("biases", bsl_options={"reg_u": penalty, "reg_i": penalty})
-    biases, n = predict_with_surprise(bias_model, train, both), len(train)
     trees = HistGradientBoostingRegressor(
         categorical_features=list(categories),
         max_leaf_nodes=leaves,
@@ -154,8 +160,31 @@ def predict_with_trees(
         max_iter=rounds,
         early_stopping=False,
     )
+    fits = {
+        "trees": lambda rest: trees.fit(x[:n], rest).predict(x),
+        "biases": lambda rest: _fit_biases(both, rest, penalty),
+    }
+    stars = train[RATING].to_numpy(float)
+    predicted = np.full(len(both), stars.mean())  # (n_train + n_test,)
     with threadpool_limits(1):  # for tables as small as ours, threads cost more than they gain
-        return biases[n:] + trees.fit(x[:n], train[RATING] - biases[:n]).predict(x[n:])
+        for part in (first, *(fits.keys() - {first})):
+            predicted += fits[part](stars - predicted[:n])
+    return predicted[n:]
+
+
+def _fit_biases(pairs: pd.DataFrame, rest: np.ndarray, penalty: float, epochs: int = 10) -> np.ndarray:
+    """Fit a bias for each user and item to what is left of the first pairs' ratings; return the sum for all pairs.
+
+    Alternating least squares, items first, as Surprise's BaselineOnly with reg_u = reg_i = `penalty`.
+    """
+    user, item = (pd.factorize(pairs[column])[0] for column in (USER_ID, ITEM_ID))  # (n_pairs,) each
+    of_user, of_item = np.zeros(user.max() + 1), np.zeros(item.max() + 1)
+    n = len(rest)
+    n_user, n_item = (np.bincount(rows[:n], minlength=rows.max() + 1) for rows in (user, item))
+    for _ in range(epochs):
+        of_item = np.bincount(item[:n], rest - of_user[user[:n]], len(of_item)) / np.maximum(n_item + penalty, 1)
+        of_user = np.bincount(user[:n], rest - of_item[item[:n]], len(of_user)) / np.maximum(n_user + penalty, 1)
+    return of_user[user] + of_item[item]
 
 
 def _similarities(algorithm: "AlgoBase", block: int = 100) -> np.ndarray:
@@ -859,8 +888,8 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
     -------
     TunedRivals
         For `rank(name, train, task, **settings)`, `rating_model(name, **settings)` or `rank_likes(name, task,
-        **settings)`. The file holds more: the grids,
-        every setting that was tried, the date and the command.
+        **settings)`; those of 'boosted trees', of the planted world, for `predict_with_trees`. The file holds more: the
+        grids, every setting that was tried, the date and the command.
 
     Raises
     ------

@@ -33,8 +33,9 @@ def tried_by(table: str, name: str) -> dict[str, float]:
 def test_every_rival_is_searched_and_in_the_file():
     assert set(TABLES["ranking"]) == set(RANKING_RIVALS)
     assert set(TABLES["likes"]) == set(LIKES_RIVALS)
-    for table in ("random", "by time", "noise", "planted"):
+    for table in ("random", "by time", "noise"):
         assert set(TABLES[table]) == set(RATING_RIVALS)
+    assert set(TABLES["planted"]) == {*RATING_RIVALS, "boosted trees"}, "trees need features"
     assert {(table, name) for table, rivals in FILE["tables"].items() for name in rivals} == set(ENTRIES)
     assert FILE["command"] == "make tune"
     assert FILE["date"] == max(entry_of(*place)["date"] for place in ENTRIES)
@@ -99,6 +100,7 @@ def test_the_marks_are_reached():
         ("planted", "user CF"),
         ("planted", "item CF"),
         *(("likes", name) for name in LIKES_RIVALS),
+        ("planted", "boosted trees"),
     ],
 )
 def test_the_file_is_what_the_models_score_today(table, name):

@@ -68,7 +68,7 @@ from threadpoolctl import threadpool_limits
 from recsys_utils import baselines, diagram, metrics, splits
 from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
 from recsys_utils.comparison import compare_rmse
-from recsys_utils.datasets.synthetic import EXPECTED, generate_planted, load_synthetic
+from recsys_utils.datasets.synthetic import CATEGORICAL, EXPECTED, generate_planted, load_synthetic
 from recsys_utils.display import results_table
 
 # %% [markdown]
@@ -78,12 +78,12 @@ from recsys_utils.display import results_table
 SEEDS = [1, 2, 3]
 HIDDEN, DIM, BATCH, EPOCHS, RATE = 32, 8, 512, 15, 0.02  # first the widths of the hidden layer and of the vectors
 PENALTIES, BIAS_PENALTY = [3, 10, 30, 100, 1_000, 10_000], 20  # on the vectors of ids, and on their biases
-RATINGS_OF_NEW_ITEMS, SIZES, LEAVES = [0, 4, 16], [3_000, 12_000], [2, 3, 4, 8, 16]  # leaves of a tree, a rival
+RATINGS_OF_NEW_ITEMS, SIZES, ROUNDS = [0, 4], [3_000, 12_000], [100, 200, 400, 800, 1_200]  # trees, of a rival
 SHOPPER = 34  # the user we recommend for
 
 # %%
 default = (SEEDS, HIDDEN, DIM, BATCH, EPOCHS, RATE, BIAS_PENALTY) == ([1, 2, 3], 32, 8, 512, 15, 0.02, 20)
-default &= (len(PENALTIES), SIZES, RATINGS_OF_NEW_ITEMS) == (6, [3_000, 12_000], [0, 4, 16])  # for some claims below
+default &= (len(PENALTIES), SIZES, RATINGS_OF_NEW_ITEMS, len(ROUNDS)) == (6, [3_000, 12_000], [0, 4], 5)
 
 # %% [markdown]
 # ## The data
@@ -289,14 +289,14 @@ def measure_gradients(p, x, stars, step=1e-4):
 
 
 # %% [markdown]
-# A gradient is wrong if its relative error is above 1e-6. A world of eight users and six items is small enough to try
-# each number.
+# A gradient is wrong unless its relative error is at most 1e-6; NaN never is. A world of eight users and six items is
+# small enough to try each number.
 
 
 # %% tags=["nbval-check-output"]
 def wrong_ones(g, measured):
     error = {name: np.linalg.norm(g[name] - m) / np.linalg.norm(m) for name, m in measured.items()}
-    return [name for name, size in error.items() if size > 1e-6]
+    return [name for name, size in error.items() if not size <= 1e-6]  # "size > 1e-6" would pass NaN
 
 
 small = generate_planted(n_users=8, n_items=6, n_ratings=30, seed=1)
@@ -308,8 +308,8 @@ print(f"{sum(value.size for value in small_p.values()):,} slopes of {len(small_p
 assert not wrong, "every gradient should agree with its central difference"
 
 # %% [markdown]
-# Now make two mistakes on purpose. `region` and `device` are both 3 wide, so a swap of their slopes does not crash. And
-# `+=` in place of `np.add.at` keeps only the last slope of a row that occurs twice.
+# Now make three mistakes on purpose. `region` and `device` are both 3 wide, so a swap of their slopes does not crash.
+# `+=` in place of `np.add.at` keeps only the last slope of a row that occurs twice. And one slope is not a number.
 
 
 # %% tags=["nbval-check-output"]
@@ -320,8 +320,9 @@ def overwrite_rows(table, rows, values):
 swapped = gradients(small_p, small_x, small_stars)
 swapped["region"][:3], swapped["device"][:] = swapped["device"].copy(), swapped["region"][:3].copy()
 overwritten = wrong_ones(gradients(small_p, small_x, small_stars, overwrite_rows), measured)
-print("swapped:", wrong_ones(swapped, measured), "\noverwritten:", overwritten)
-assert wrong_ones(swapped, measured) == ["region", "device"] and len(overwritten) == 7, "it should name what is wrong"
+undefined = wrong_ones(measured | {"device": np.nan * measured["device"]}, measured)
+print("swapped:", wrong_ones(swapped, measured), "\noverwritten:", overwritten, "\nnot a number:", undefined)
+assert (wrong_ones(swapped, measured), len(overwritten), undefined) == (["region", "device"], 7, ["device"]), "named"
 
 # %% [markdown]
 # The check does not *prove* a gradient. It finds what is wrong at the points that it tries. On a single pair no row
@@ -370,15 +371,25 @@ results_table(tried.rename_axis("penalty").reset_index())
 
 # %% [markdown]
 # Strong penalties win in both worlds, so a strong penalty is no sign of noise. From 1,000 to 10,000 the errors hardly
-# change, so the best value is not beyond the grid. [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) shows that ids
-# without features need a weak one.
+# change, so the best value is not beyond the grid. What is left of the ids' vectors? See their size beside those of the
+# categories, and the error without them.
 
 # %%
+p, x = fit_towers(planted, fit, chosen["planted"])[0], encode(planted, validation)
+size = {name: np.sqrt(np.mean(p[name] ** 2)) for name in EMBEDDINGS["user"] | EMBEDDINGS["item"]}  # root mean square
+silent = p | {name: 0 * p[name] for name in ("user_id", "item_id")}
+ids, none = (metrics.rmse(validation[RATING], predict(one, x)) for one in (p, silent))
+print(*(f"{name} {value:.4f}" for name, value in size.items()), f"RMSE {ids:.4f}, without {none:.4f}", sep="\n")
 assert not default or (chosen.min() >= 100 and abs(tried.diff().iloc[-1]).max() < 0.003), "strong should win"
+assert not default or abs(none - ids) < 0.001, "the vectors of ids should carry nothing"
 
 # %% [markdown]
-# Fit once more and watch the fitted ratings, too. In the planted world see both errors fall towards the dashed noise
-# floor. In the noise world only the fitted error falls below it: the model learns luck.
+# The ids' vectors carry nothing here. [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) shows that ids without features
+# need a weak penalty.
+
+# %% [markdown]
+# Fit once more and watch the fitted ratings, too. In the planted world both errors fall towards the dashed noise floor.
+# In the noise world only the fitted error falls below it: the model learns luck.
 
 # %%
 figure, axes = plt.subplots(1, 2)
@@ -407,12 +418,12 @@ results_table(noise_table)
 # ## Evaluate against tuned rivals
 #
 # The rivals of Lesson 02 know ids alone; their tuned settings are loaded. We add one that reads what the towers read:
-# **boosted trees**. Each is a small decision tree on the features and corrects what the biases and the trees before it
-# left over. Their number of leaves is chosen on the validation part.
+# **boosted trees**, small decision trees on the features, each of which corrects what those before it left over, and
+# biases for ids. Their settings were chosen on the same validation part: leaves, step and number of trees, and whether
+# trees or biases are fitted first.
 
 
 # %%
-CATEGORIES = ["region", "device", "category", "subcategory", "brand"]
 tuned = baselines.load_tuned("planted")
 
 
@@ -420,13 +431,12 @@ def predict_with_classic(name, train, test):
     return baselines.predict_with_surprise(baselines.rating_model(name, **tuned[name].settings), train, test)
 
 
-def predict_with_trees(leaves, train, test):
-    return baselines.predict_with_trees(train, test, planted.users, planted.items, CATEGORIES, leaves)
+def predict_with_trees(train, test, **settings):
+    settings = tuned["boosted trees"].settings | settings
+    return baselines.predict_with_trees(train, test, planted.users, planted.items, CATEGORICAL, **settings)
 
 
-def choose_leaves(fit, validation):
-    errors = [metrics.rmse(validation[RATING], predict_with_trees(k, fit, validation)) for k in LEAVES]
-    return LEAVES[int(np.argmin(errors))]
+print("boosted trees:", tuned["boosted trees"].settings)
 
 
 # %% [markdown]
@@ -435,7 +445,7 @@ def choose_leaves(fit, validation):
 # %%
 predictions = {"mean": np.full(len(test), train[RATING].mean())}  # (n_test,)
 predictions |= {name: predict_with_classic(name, train, test) for name in ("biases", "SVD", "user CF", "item CF")}
-predictions["boosted trees"] = predict_with_trees(choose_leaves(fit, validation), train, test)
+predictions["boosted trees"] = predict_with_trees(train, test)
 fitted = [fit_towers(planted, train, chosen["planted"], seed=seed)[0] for seed in SEEDS]
 predictions["two towers"] = np.stack([predict(p, encode(planted, test)) for p in fitted])  # (n_seeds, n_test)
 
@@ -443,14 +453,16 @@ predictions["two towers"] = np.stack([predict(p, encode(planted, test)) for p in
 table = compare_rmse(predictions, test, RATING, against="boosted trees")
 floor = metrics.rmse(test[RATING], test[EXPECTED])
 table.insert(2, "above the floor", [f"{error / floor - 1:.0%}" for error in table["mean"]])
-results_table(table)
+results_table(table, digits=4)
 
 # %% [markdown]
-# The towers come within 10 % of the floor. They beat every rival, the trees by little: these read the same features.
+# The towers come within 10 % of the floor and beat every rival that knows ids alone. Over trees on the same features
+# their lead is thin: its interval ends near zero, and another processor may print "cannot tell". Count the two as
+# level.
 
 # %%
-assert not default or table["mean"].iloc[-1] < 1.1 * floor, "the towers should come within 10 % of the noise floor"
-assert not default or [*table["verdict"]] == ["worse"] * 5 + ["compared with", "better"], "and beat every rival"
+assert not default or (table["mean"].iloc[-1] < 1.1 * floor and {*table["verdict"][:5]} == {"worse"}), "see above"
+assert not default or abs(table["high"].iloc[-1]) < 0.002, "their interval against the trees should end near zero"
 
 # %% [markdown]
 # ## What a look-up and a batch each save
@@ -483,14 +495,14 @@ assert not default or cost.iloc[0] > 3 * cost.iloc[1] > 30 * cost.iloc[2], "each
 results_table(cost.rename("microseconds a pair").rename_axis("gradients").reset_index(), digits=1)
 
 # %% [markdown]
-# The look-up saves the search. The batch saves calls: NumPy is called once for all pairs.
+# The look-up saves the search, the batch calls of NumPy.
 #
 # ## When to use which, measured
 #
-# This data was made for features. Make it harder. **Few ratings**: keep a random part of the training ratings. **New
-# items**: a hundred items keep at most 0, 4 or 16 training ratings, the others half of theirs; the test is the pairs of
-# the new ones. Penalty and leaves are chosen again for each case, on a validation part that asks the same question,
-# with another hundred items in the place of the new ones.
+# Make it harder. **Few ratings**: keep a random part of the training ratings. **New items**: a hundred items keep at
+# most 0 or 4 training ratings, the others half of theirs; the test is the pairs of the new ones. The penalty and the
+# number of trees are chosen again for each case, on a validation part that asks the same question, with another hundred
+# items in the place of the new ones.
 
 
 # %%
@@ -500,8 +512,7 @@ def keep_few(pairs, ids, kept, column=ITEM_ID):
 
 cases = {}  # name: fit, validation, train, test
 for size in SIZES:
-    part = train.sample(size, random_state=1)
-    cases[f"{size:,} ratings"] = (*splits.split_random(part), part, test)
+    cases[f"{size:,} ratings"] = (*splits.split_random(part := train.sample(size, random_state=1)), part, test)
 new, trial = np.split(np.random.default_rng(1).permutation(planted.items[ITEM_ID])[:200], 2)
 half = train.sample(frac=0.5, random_state=1)
 known, new_test = half[~half[ITEM_ID].isin(new)], test[test[ITEM_ID].isin(new)]
@@ -517,36 +528,38 @@ for kept in RATINGS_OF_NEW_ITEMS:
 # %%
 def compare_models(fit, validation, train, test):
     predictions = {"biases": predict_with_classic("biases", train, test)}
-    predictions["boosted trees"] = predict_with_trees(choose_leaves(fit, validation), train, test)
+    trials = [metrics.rmse(validation[RATING], predict_with_trees(fit, validation, rounds=k, rate=0.2)) for k in ROUNDS]
+    rounds = ROUNDS[int(np.argmin(trials))]
+    predictions["boosted trees"] = predict_with_trees(train, test, rate=0.2, rounds=rounds)
     epochs = round(EPOCHS * np.sqrt(len(planted.ratings) / len(train)))
     errors = try_penalties(planted, fit, validation, PENALTIES[-3:], epochs)
     p, _ = fit_towers(planted, train, errors.idxmin(), epochs=epochs)
     predictions["two towers"] = predict(p, encode(planted, test))
     table = compare_rmse(predictions, test, RATING, against="boosted trees").set_index("model")
     multiples = table["mean"] / metrics.rmse(test[RATING], test[EXPECTED])
-    return {**multiples, "towers against trees": table["verdict"].iloc[-1]}
+    return {**multiples, "trees": rounds, "towers against trees": table["verdict"].iloc[-1]}
 
 
+# %%
 grid = pd.DataFrame([compare_models(*parts) for parts in cases.values()], index=list(cases))
 results_table(grid.rename_axis("RMSE, noise floor = 1").reset_index(), digits=2)
 
 # %% [markdown]
-# With a quarter of the ratings the towers are better than any model above that has all ratings and no features. Read
-# the table as advice, where features matter as they do in this world:
+# With a quarter of the ratings the towers beat every model above that has no features. Where features matter as here:
 #
-# - features, and new items: two towers;
-# - features, and very few ratings: boosted trees;
+# - some ratings, even of a new item: two towers;
+# - an item without ratings: too close to call;
+# - very few ratings in all: boosted trees;
 # - nothing to learn: the mean. Check it first.
 
 # %%
-verdicts = [*grid["towers against trees"]]
-assert not default or verdicts[:1] + verdicts[-3:] == ["worse", *["better"] * 3], "see the first two lines above"
+assert not default or [*grid["towers against trees"].drop("new, 0 each")] == ["worse", "better", "better"], "see above"
 assert not default or grid["two towers"].iloc[1] < table["mean"][:5].min() / floor, "a quarter of the ratings should do"
 
 # %% [markdown]
 # ## Recommend for one user
 #
-# Score all items that one user has not rated in training. `expected` is a rating without its noise.
+# Score all items that one user has not rated. `expected` is a rating without its noise.
 
 # %%
 every_pair = generate_planted(n_ratings=len(planted.users) * len(planted.items)).ratings
@@ -560,22 +573,9 @@ results_table(best[[TITLE, "price", "discount", "predicted", EXPECTED]], digits=
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# The design that this lesson grew from had these very 19 numbers a side, and never ran. **It had no dot product**: it
-# took the sum of the two vectors for the prediction. So its error was a vector of 19 numbers, and its update multiplied
-# that by an embedding of 3.
-
-# %% tags=["nbval-check-output"]
-error_vector, region = 4.0 - (np.ones(19) + np.ones(19)), np.ones(3)  # (19,), where one number was wanted
-try:
-    region += 0.01 * error_vector * region
-except ValueError as failure:
-    print(failure)
-
-# %% [markdown]
-# Had the shapes fitted, every user would have got the same list, as with the sum above. It also gave the slopes of
-# features to the id's embedding, which the gradient check catches. Its ratings were noise, and no mean stood beside its
-# results ([Lesson 01](01_generate_synthetic_data.ipynb)). Its ranking metric, [NDCG](../docs/glossary.md#ndcg), took
-# all rows, training pairs included, for one user's.
+# The design that this lesson grew from never ran. **It had no dot product**: it took the sum of the two vectors of 19
+# numbers for the prediction. So its error was a vector of 19 numbers, and its update multiplied that by an embedding of
+# 3. Had the shapes fitted, every user would have got the same list, as with the sum above.
 #
 # ## In practice
 #
@@ -608,7 +608,7 @@ except ValueError as failure:
 #
 # <details><summary>Answer</summary>
 #
-# The dot product, through its categories and numbers. Its bias and, by the penalty, its own vector are zero.
+# The dot product, through its categories and numbers. Its bias is zero, its own vector nearly so by the penalty.
 #
 # </details>
 #
@@ -630,10 +630,10 @@ except ValueError as failure:
 #
 # - Each tower receives twice the error, times the other's vector. A gradient check finds what is wrong at the points it
 #   tries, and no more.
-# - On planted data the towers came within 10 % of the noise floor. They beat every tuned rival, boosted trees on the
-#   same features by little. On noise they lost to the mean.
-# - Row look-up and batches each saved time. With features a quarter of the ratings was enough. On new items the towers
-#   beat the trees; with 3,000 ratings the trees won (one seed).
+# - On planted data the towers came within 10 % of the noise floor. They beat every tuned rival that knows ids alone;
+#   tuned trees on the same features came level. On noise they lost to the mean.
+# - Row look-up and batches each saved time. With features a quarter of the ratings was enough; with 3,000 the trees
+#   won (one seed).
 #
 # ## Next
 #

@@ -22,6 +22,7 @@ CATEGORY_TREND = np.linspace(-0.2, 0.2, len(CATEGORIES))  # stars in two years, 
 NOISE_STD = {"noise": 2**0.5, "planted": 0.5}  # stars; a uniform draw from 1..5 has the variance 2
 START = 1_704_067_200  # 2024-01-01, UTC seconds
 DURATION = 2 * 365 * 24 * 3600  # two years, seconds
+CATEGORICAL = ("region", "device", "category", "subcategory", "brand")  # features that are numbers of categories
 DECIMALS = 2  # of every float, so that the last bits of a machine's logarithm do not reach a file
 
 

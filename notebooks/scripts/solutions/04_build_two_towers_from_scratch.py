@@ -94,6 +94,7 @@ enough = min(dim for dim, error in errors.items() if error < 1.02 * min(errors.v
 print("smallest DIM within 2 % of the best:", enough)
 assert errors[1] > 1.05 * errors[8] and 2 < enough <= 8, "one direction should be too few, eight enough"
 
+
 # %% [markdown]
 # One direction cannot say that neighbouring regions like neighbouring categories: on a circle that takes a cosine and a
 # sine, two directions. The ridge of age and price and the bargains of the devices want theirs, too.
