@@ -21,7 +21,7 @@
 #
 # **What you'll learn**
 # - to join tables by id and have pandas check it;
-# - to turn ids, texts, counts and lists into the input of a tower;
+# - to turn texts, counts and lists into the input of a tower;
 # - to train on logarithms of a heavy-tailed target, and to answer in ratios;
 # - whether a head that concatenates (a ranker) beats one that multiplies (a retriever), and what it costs;
 # - how much three quiet mistakes lower the score.
@@ -77,13 +77,13 @@ from recsys_utils.display import results_table
 SEEDS = (1, 2, 3)  # each model is trained once with each
 PATH = None  # of KuaiRec.zip or its folder
 DIM = 32  # length of the vectors
-HIDE_ID = 0.9  # share of the ids that a tower does not see in training
+HIDE_ID = 1  # share of views in which a tower does not read its id in training; 1: towers without ids
 EPOCHS = 40  # at most; training stops earlier where the validation loss does
 USER = 523  # whom we recommend for
 
 # %%
 chosen = (PATH, SEEDS, DIM, HIDE_ID, EPOCHS)
-default = chosen == (None, (1, 2, 3), 32, 0.9, 40)  # some claims below hold at these settings alone
+default = chosen == (None, (1, 2, 3), 32, 1, 40)  # some claims below hold at these settings alone
 
 # %% [markdown]
 # ## The model of this lesson
@@ -92,8 +92,8 @@ default = chosen == (None, (1, 2, 3), 32, 0.9, 40)  # some claims below hold at 
 # two vectors. The **[ranker](../docs/glossary.md#ranker)** concatenates them and lets a small network decide.
 
 # %%
-user_side = {"user id, often hidden": 800, "words such as 'onehot_feat1=3'": 26, "counts": 4}
-video_side = {"video id, often hidden": 1_200, "words": 2, "counts, length, tags": 37}
+user_side = {"words such as 'onehot_feat1=3'": 26, "counts": 4}
+video_side = {"words: author, upload type": 2, "counts, length, tags": 37}
 steps = ["embed, concatenate", "Dense 64, relu", f"Dense {DIM}"]
 towers = diagram.Tower("user tower", user_side, steps), diagram.Tower("video tower", video_side, steps)
 diagram.draw_two_towers(*towers, "dot product, or concatenate + Dense 64, 32, 1", "Huber, of log(1 + ratio)")
@@ -265,8 +265,9 @@ encoded = encode(user_raw, seen_users), encode(video_raw, seen_videos)
 # ## The rivals: biases and crossed features
 #
 # Both rivals are [ridge regressions](../docs/glossary.md#regularisation) on $\log(1 + r)$. The first sees a 1 for the
-# user and a 1 for the video: a [bias](../docs/glossary.md#bias) for each. The second sees all that the towers see, and
-# every **cross**: each word or id of the user times each number or tag of the video. Towers have to learn such products.
+# user and a 1 for the video: a [bias](../docs/glossary.md#bias) for each. The second sees all that the towers see, the
+# ids, and every **cross**: each word or id of the user times each number or tag of the video. Towers have to learn such
+# products.
 
 # %%
 one_hot = preprocessing.OneHotEncoder(dtype=np.float32).fit_transform
@@ -325,18 +326,20 @@ results_table(pd.DataFrame(tried).T.rename_axis("rival").add_prefix("penalty ").
 # %% [markdown]
 # ## Two towers, two heads
 #
-# A tower embeds the id and the words, puts all numbers side by side, and maps them to a vector. It could learn each id by
-# heart. So in training we hide most *whole* id vectors, by [dropout](../docs/glossary.md#dropout) of rows.
+# A tower embeds the words, puts all numbers side by side, and maps them to a vector. It reads no id: here ids lower the
+# score or leave it as it is, as exercise 1 measures. A small `HIDE_ID` gives them back, with
+# [dropout](../docs/glossary.md#dropout) of whole ids.
 
 
 # %%
 def make_tower(encoded):
     inputs = [keras.Input(column.shape[1:], dtype=column.dtype) for column in encoded]
     n_ids, n_words = (int(np.max(column)) + 1 for column in encoded[:2])
-    own = layers.Embedding(n_ids, DIM)(inputs[0])  # (batch, dim)
-    own = layers.Dropout(HIDE_ID, noise_shape=(None, 1))(own)  # hides all of an id's numbers, or none
-    words = layers.Flatten()(layers.Embedding(n_words, 4)(inputs[1]))  # (batch, 4 n_columns)
-    hidden = layers.Dense(64, activation="relu")(layers.Concatenate()([own, words, inputs[2]]))
+    parts = [layers.Flatten()(layers.Embedding(n_words, 4)(inputs[1])), inputs[2]]  # (batch, 4 n_columns), (batch, n)
+    if HIDE_ID < 1:
+        own = layers.Embedding(n_ids, DIM)(inputs[0])  # (batch, dim)
+        parts.append(layers.Dropout(HIDE_ID, noise_shape=(None, 1))(own))  # hides all of an id's numbers, or none
+    hidden = layers.Dense(64, activation="relu")(layers.Concatenate()(parts))
     return keras.Model(inputs, layers.Dense(DIM)(hidden))  # (batch, dim)
 
 
@@ -360,7 +363,7 @@ def make_head(kind):
 #
 # One callback lowers the learning rate when the validation loss stops falling, the other stops the training when that no
 # longer helps. The loss is Huber's (1964) on the logarithm: squared up to an error of 0.5, linear beyond. Both models
-# have the same settings, chosen on the validation part with one seed; exercise 1 repeats the choice of `HIDE_ID`.
+# have the same settings, chosen on the validation part.
 
 
 # %%
@@ -433,7 +436,7 @@ mean = {"mean": np.full((1, len(test)), raw.mean())}
 predictions = mean | {name: np.stack([predict_ratio(one, test) for one in some]) for name, some in logs_of.items()}
 
 # %% [markdown]
-# Differences in RMSE are to the crossed ridge, with [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
+# Differences in RMSE are to the crossed ridge, the stronger rival on the validation part, with [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
 # [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
 
 # %%
@@ -444,26 +447,35 @@ for column, measure in (("R²", explained), ("MAE", metrics.mae)):
 results_table(table.reset_index().rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
-# And the two heads, compared with each other.
+# And the towers, compared with the biases and with each other.
 
 # %%
-heads = comparison.compare_rmse({name: predictions[name] for name in models}, test, WATCH_RATIO, against=RETRIEVER)
-if tables.expected is not None:
-    print(f"R² of the planted expectation, which nobody can beat: {explained(tables.expected, actual):.3f}")
-results_table(heads.rename(columns={"mean": "RMSE"}))
+heads = {name: predictions[name] for name in models}
+over_biases = comparison.compare_rmse({"biases": predictions["biases"], **heads}, test, WATCH_RATIO, against="biases")
+heads = comparison.compare_rmse(heads, test, WATCH_RATIO, against=RETRIEVER)
+pairs = pd.concat([over_biases[1:].assign(rival="biases"), heads[1:].assign(rival=RETRIEVER)])
+results_table(pairs[["model", "rival", "difference", "low", "high", "verdict"]])
 
 # %% [markdown]
-# The towers explain much more than the biases. The crossed ridge is level with them: the RMSEs differ by less than 0.01,
-# and the intervals hold zero. Our data was made from such crosses, so this rival has the right form from the start. The
-# two heads are level, too: here the ranker's network gains nothing.
+# How good could a model be? The planted expectation knows all but the chance in each view.
 
 # %%
-r2, gap = table["R²"], table["difference"]
-assert not default or table["verdict"]["biases"] == "worse", "at the default settings, the ridge should beat the biases"
-for name in models:
-    assert not default or r2[name] > 1.6 * r2["biases"], "towers should explain far more than the biases"
-    assert not default or abs(gap[name]) < 0.01, "and be level with the ridge"
-assert not default or abs(heads["difference"].iloc[1]) < 0.01, "the heads should be level"
+if tables.expected is not None:
+    ceiling, reached = explained(tables.expected, actual), table["R²"][RETRIEVER]
+    print(f"A model that knew everything would explain {ceiling:.0%} of the variance. The rest is chance.")
+    print(f"The retriever explains {reached:.0%}, which is {reached / ceiling:.0%} of what can be explained.")
+    assert not default or 0.7 < reached / ceiling < 0.85, "about three quarters"
+
+# %% [markdown]
+# The towers are better than the biases. We call two models **level** if the whole interval of their difference lies
+# within 0.01 of zero, about 1 % of the RMSE. So the crossed ridge is level with the towers: our data was made from such
+# crosses, and this rival has the right form from the start. The two heads are level, too.
+
+# %%
+assert not default or (over_biases["verdict"][1:] == "better").all(), "towers should be better than the biases"
+assert not default or (table["verdict"][["mean", "biases"]] == "worse").all()
+level = pd.concat([table.loc[[*models], ["low", "high"]], heads.loc[1:, ["low", "high"]]]).abs()
+assert not default or level.max(axis=None) < 0.01, "towers and crossed ridge, and the two heads, should be level"
 
 # %% [markdown]
 # ## What a head costs
@@ -511,7 +523,8 @@ assert not default or costs["times the retriever's"][1] == 65, "the ranker shoul
 # %% [markdown]
 # ## Recommend
 #
-# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown.
+# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown: those with
+# the highest predicted logarithms, which are those with the highest ratios.
 
 # %%
 truth = test.pivot(index="user_row", columns="video_row", values=WATCH_RATIO)  # (n_test_users, n_test_videos)
@@ -525,7 +538,8 @@ assert not default or watched["verdict"]["biases"] == "worse", "personal lists s
 results_table(watched.reset_index().rename(columns={"mean": "mean watch ratio"}))
 
 # %% [markdown]
-# Here are the retriever's first five videos for one user of the test, with what that user did watch of them.
+# Here are the retriever's first five videos for one user of the test (first seed). `predicted` and `watch_ratio`, what
+# the user did watch, are both ratios, not logarithms.
 
 # %%
 captions = tables.captions.set_index(VIDEO_ID)
@@ -538,8 +552,8 @@ results_table(asked[["caption", "topic_tag", "predicted", WATCH_RATIO]], digits=
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# Three mistakes of an earlier recipe raise no error and lower the score. We train the retriever with one at a time (one
-# seed) and compare on the validation part.
+# Three mistakes of an earlier recipe raise no error and lower the score. We train the retriever with one at a time, with
+# all seeds, and compare on the validation part.
 #
 # **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside what
 # was left, row by row.
@@ -569,16 +583,24 @@ wrong_videos = *video_raw[:2], np.hstack([videos[VIDEO_NUMBERS], by_position])
 changed = {"categories by position": (encoded[0], encode(wrong_videos, seen_videos))}
 of_users, of_videos = encode(as_quantities(*user_raw), seen_users), encode(as_quantities(*video_raw), seen_videos)
 changed["ids and codes as quantities"] = of_users, of_videos
-on_raw = train_model("dot", SEEDS[0], to_target=lambda ratio: ratio, loss="mse")
-by_mistake = {"none": predict_ratio(logs_of[RETRIEVER][0], validation)}
+
+
+def ratios_of(trained, encoded):
+    logs = [lambda views, model=model: predict(model, views, encoded) for model in trained]
+    return np.stack([predict_ratio(one, validation) for one in logs])  # (n_seeds, n_validation)
+
+
+by_mistake = {"none": ratios_of(models[RETRIEVER], encoded)}
 for name, wrong in changed.items():
-    model = train_model("dot", SEEDS[0], wrong)
-    by_mistake[name] = predict_ratio(lambda views, model=model, wrong=wrong: predict(model, views, wrong), validation)
-by_mistake["squared error on the raw ratio"] = predict(on_raw, validation)
+    by_mistake[name] = ratios_of([train_model("dot", seed, wrong) for seed in SEEDS], wrong)
+on_raw = [train_model("dot", seed, to_target=lambda ratio: ratio, loss="mse") for seed in SEEDS]
+by_mistake["squared error on the raw ratio"] = np.stack([predict(model, validation) for model in on_raw])
+
+# %%
 mistakes = comparison.compare_rmse(by_mistake, validation, WATCH_RATIO, against="none").set_index("model")
-mistakes["R²"] = [explained(predicted, held_out) for predicted in by_mistake.values()]
+mistakes["R²"] = [np.mean([explained(one, held_out) for one in some]) for some in by_mistake.values()]
 assert not default or (mistakes["verdict"].iloc[1:] == "worse").all(), "each mistake should lower the score"
-results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").rename(columns={"mean": "RMSE"}))
+results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
 # ## In practice
@@ -619,9 +641,10 @@ results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").
 #
 # ## Exercises
 #
-# 1. **Hide fewer ids.** Train the retriever with `HIDE_ID` at 0, 0.5 and 0.95. Aim at a validation loss that is worst at 0.
-# 2. **Cold videos.** Without training: set the index of all videos to 0 before predicting for the validation part. Aim
-#    at nearly all of the $R^2$: what the features alone can say.
+# 1. **Give the towers ids.** Train the retriever with `HIDE_ID` at 0 and 0.9. Aim at a higher RMSE on the validation part
+#    at 0, and one that the data cannot tell from the lesson's at 0.9.
+# 2. **New videos.** A video that has just come in has no counts, and perhaps a new author. Without training: set its
+#    scaled counts to 0, their mean, then the word of its author to 0. Aim at an $R^2$ that falls by less than a fifth.
 # 3. **No smearing.** Without training: leave the factor out for the retriever, on the validation part. Aim at a lower mean
 #    absolute error, and a mean prediction that is too low.
 # 4. **Save and load.** Make one model of towers, head and smearing, save it, load it, and aim at equal predictions.
@@ -630,10 +653,9 @@ results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").
 #
 # ## Takeaways
 #
-# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score fell
-#   most.
+# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
-# - Both models beat the biases by far, and were level with a ridge regression on hand-made crosses.
+# - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
 # - The heads were level, and the ranker needs 65 times the products, even with its first layer kept.
 #
 # **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not like.
