@@ -55,6 +55,7 @@ retriever = models[RETRIEVER][0]
 #
 # `make_tower` reads `HIDE_ID`, so we set it and train again, with all seeds.
 
+
 # %%
 def on_validation(trained, encoded=encoded):
     logs = [lambda views, model=model: predict(model, views, encoded) for model in trained]
