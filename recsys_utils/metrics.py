@@ -41,7 +41,7 @@ def auc_parts(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        Labels of another length than the scores, other numbers than 0 and 1, one label only; a score that is not finite.
+        Labels of another length than the scores, other than 0 and 1, all the same; a score that is not finite.
     """
     scores, labels = np.asarray(scores, float), np.asarray(labels)
     check_scores("scores", scores, (scores.size,), finite=True)

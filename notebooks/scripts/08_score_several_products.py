@@ -339,7 +339,7 @@ assert not default or verdicts.loc["softmax towers", "loss"] == "worse"
 assert np.isclose(by_loss["expected products"]["softmax towers"], 1), "a softmax should expect one product"
 
 # %% [markdown]
-# Which products bring the gain? Here is how much lower the sigmoid towers' loss is than the plain logistic regression's.
+# How much lower is the sigmoid towers' loss than the plain logistic regression's, product by product?
 
 # %%
 gain = cross_entropy(chances["logistic regression"], test) - cross_entropy(chances["sigmoid towers"], test)
@@ -385,7 +385,7 @@ assert not default or direct["verdict"]["loss, negative"] == "better", "the sigm
 
 # %% [markdown]
 # In our data, a user's purchases do not depend on one another. **Bundles** break the order. Say that four users in ten
-# buy coffee alone, and six buy novel and lamp together: the likelier products get the smaller shares.
+# buy coffee alone, six novel and lamp together: the likelier get the smaller shares.
 
 # %% tags=["nbval-check-output"]
 baskets_sold, how_often = np.array([[1, 0, 0], [0, 1, 1]]), np.array([0.4, 0.6])  # (baskets, products), (baskets,)

@@ -127,8 +127,8 @@ views[[USER_ID, VIDEO_ID, "play_duration", "video_duration", "time", WATCH_RATIO
 # %% [markdown]
 # ## The idea: a heavy tail, and two heads
 #
-# Most views end before the video does. See in the figure how slowly their number falls to the right: a **heavy tail** of
-# replays. The vertical scale is logarithmic.
+# Most views end before the video does. See how slowly their number falls to the right: a **heavy tail** of replays. The
+# vertical scale is logarithmic.
 
 # %%
 ratio = views[WATCH_RATIO]
@@ -156,7 +156,7 @@ def to_ratio(log_prediction, log_held_out, log_actual):
 
 
 # %% [markdown]
-# Now the heads, for a user's vector $q$ and a video's vector $c$:
+# The heads, for a user's vector $q$ and a video's vector $c$:
 #
 # $$s_{\text{retriever}} = q \cdot c \qquad
 # s_{\text{ranker}} = w_3 \cdot \mathrm{relu}(W_2\, \mathrm{relu}(W_1 [q; c]))$$
@@ -205,8 +205,8 @@ def find_rows(views):
 
 views, test = find_rows(views), find_rows(test)
 # %% [markdown]
-# The test is a block of users by videos. So a block of the big matrix becomes the
-# **[validation](../docs/glossary.md#validation)** part, on which we make our choices.
+# The test is a block of users by videos. So is our **[validation](../docs/glossary.md#validation)** part, on which we make
+# all choices.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -410,7 +410,7 @@ assert not default or all(len(one[2]["loss"]) < EPOCHS for some in models.values
 # %% [markdown]
 # ## Evaluate on the small matrix
 #
-# Each tower runs once for every user or video; then the heads score pairs. Only now is the test read.
+# Each tower runs once for every user or video, then the heads score pairs. Only now is the test read.
 
 
 # %%
@@ -548,11 +548,11 @@ results_table(asked[["caption", "predicted", WATCH_RATIO]], digits=2)
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# Three mistakes of an earlier recipe raise no error and lower the score. We train the retriever with one at a time, with
-# all seeds, and compare on the validation part.
+# Three mistakes raise no error and lower the score. We train the retriever with one at a time, with all seeds, and compare
+# on the validation part.
 #
-# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside what
-# was left, row by row.
+# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside the
+# rest, row by row.
 
 # %% tags=["nbval-check-output"]
 complete = videos[VIDEO_ID].isin(tables.item_daily_features.dropna(subset="video_duration")[VIDEO_ID]).to_numpy()
@@ -576,8 +576,8 @@ def as_quantities(ids, words, numbers):
 # %%
 wrong_videos = *video_raw[:2], np.hstack([videos[VIDEO_NUMBERS], by_position])
 changed = {"categories by position": (encoded[0], encode(wrong_videos, seen_videos))}
-of_users, of_videos = encode(as_quantities(*user_raw), seen_users), encode(as_quantities(*video_raw), seen_videos)
-changed["ids and codes as quantities"] = of_users, of_videos
+sides = (user_raw, seen_users), (video_raw, seen_videos)
+changed["ids and codes as quantities"] = [encode(as_quantities(*raw_side), seen) for raw_side, seen in sides]
 
 
 def ratios_of(trained, encoded):
@@ -621,7 +621,7 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #
 # <details><summary>Answer</summary>
 #
-# No. It is nearer to the median, which minimises the absolute error. A sum of predictions needs the mean.
+# No. It is nearer to the median, which minimises the absolute error.
 #
 # </details>
 #
@@ -630,7 +630,7 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #
 # <details><summary>Answer</summary>
 #
-# All that it keeps now. The layer is linear before its relu: the new input only adds a part, for every pair.
+# All that it keeps now. The layer is linear before its relu: the new input only adds a part for every pair.
 #
 # </details>
 #
