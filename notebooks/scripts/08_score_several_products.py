@@ -71,7 +71,7 @@ from recsys_utils.display import results_table
 from recsys_utils.metrics import auc_parts, top_k
 
 # %% [markdown]
-# The sizes, and the user we recommend for.
+# The sizes, and whom we recommend for.
 
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)  # each tower model is trained once with each
@@ -339,7 +339,7 @@ assert not default or verdicts.loc["softmax towers", "loss"] == "worse"
 assert np.isclose(by_loss["expected products"]["softmax towers"], 1), "a softmax should expect one product"
 
 # %% [markdown]
-# How much lower is the sigmoid towers' loss than the plain logistic regression's, product by product?
+# How much lower is the sigmoid towers' loss than the plain regression's, by product?
 
 # %%
 gain = cross_entropy(chances["logistic regression"], test) - cross_entropy(chances["sigmoid towers"], test)

@@ -23,11 +23,10 @@
 # - to join tables by id and have pandas check it;
 # - to turn texts, counts and lists into the input of a tower;
 # - to train on logarithms of a heavy-tailed target, and to answer in ratios;
-# - whether a head that concatenates (a ranker) beats one that multiplies (a retriever), and what it costs;
+# - whether a ranker, a head that concatenates, beats a retriever, one that multiplies, and what it costs;
 # - how much three quiet mistakes lower the score.
 #
-# **What you'll need**: [Lesson 06](06_predict_ratings.ipynb), which trains two towers on ratings; one minute and 1.5 GB of
-# memory.
+# **What you'll need**: [Lesson 06](06_predict_ratings.ipynb); one minute and 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -117,8 +116,7 @@ for name, table in zip(tables._fields[:7], tables, strict=False):
 
 # %% tags=["nbval-check-output"]
 views, test = tables.big_matrix.drop_duplicates(ignore_index=True), tables.small_matrix
-if len(views) > 300_000:  # the real log has millions
-    views = views.sample(300_000, random_state=1, ignore_index=True)
+views = views if len(views) < 300_000 else views.sample(300_000, random_state=1, ignore_index=True)  # of millions
 share = len(test) / (test[USER_ID].nunique() * test[VIDEO_ID].nunique())
 print(f"{len(views):,} views; the test holds {share:.1%} of its pairs")
 assert not default or test[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on must not be trained on"
@@ -224,19 +222,18 @@ print(f"{len(train):,} views to train on, {len(validation):,} to choose by, {len
 # together, so that one table serves all columns. So does a missing value. A video's tags become shares that sum to 1.
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def as_words(table, columns):
     return np.stack([name + "=" + table[name].astype(str).fillna("missing") for name in columns], axis=1)
 
 
 counts = ["follow_user_num", "fans_user_num", "friend_user_num", "register_days"]
 texts = [name for name in users.columns if name not in (USER_ID, *counts)]
-user_raw = users[USER_ID].to_numpy(), as_words(users, texts), users[counts].to_numpy(float)
+user_raw = users[USER_ID].to_numpy(), as_words(users, texts), users[counts].to_numpy(float)  # 1, 26 and 4 columns
 tags = videos["feat"].str.strip("[]").str.replace(" ", "").str.get_dummies(",")  # (n_videos, n_tags) of 0 and 1
 tags = tags.div(tags.sum(axis=1), axis=0).to_numpy()  # shares
 video_texts = as_words(videos, ["upload_type", "author_id"])
 video_raw = videos[VIDEO_ID].to_numpy(), video_texts, np.hstack([videos[VIDEO_NUMBERS], tags])
-[[column.shape for column in side] for side in (user_raw, video_raw)]
 
 # %% [markdown]
 # **Encoding** maps ids and words to rows of an [embedding](../docs/glossary.md#embedding); what training never saw gets
@@ -273,9 +270,9 @@ one_hot = preprocessing.OneHotEncoder(dtype=np.float32).fit_transform
 user_id, video_id = (one_hot(raw_side[0][:, None]) for raw_side in (user_raw, video_raw))  # square: an id a row
 user_words = sparse.hstack([user_id, one_hot(user_raw[1])]).tocsr()  # (n_users, n_words)
 video_words = sparse.hstack([video_id, one_hot(video_raw[1])]).tocsr()
-video_numbers = np.hstack([encoded[1][2][:, : len(VIDEO_NUMBERS)], tags])  # (n_videos, 6 + n_tags)
-video_numbers = sparse.csr_matrix(video_numbers, dtype=np.float32)
-user_numbers = sparse.csr_matrix(encoded[0][2])  # (n_users, 4)
+# (n_videos, 6 + n_tags) and (n_users, 4)
+video_numbers = sparse.csr_matrix(np.hstack([encoded[1][2][:, : len(VIDEO_NUMBERS)], tags]), dtype=np.float32)
+user_numbers = sparse.csr_matrix(encoded[0][2])
 
 # %% [markdown]
 # The columns of a view are then its user's and its video's, side by side, and their crosses.
@@ -437,23 +434,21 @@ predictions = mean | {name: np.stack([predict_ratio(one, test) for one in some])
 # %%
 RIDGE = "ridge, crossed"
 table = comparison.compare_rmse(predictions, test, WATCH_RATIO, against=RIDGE).set_index("model")
-for column, measure in (("R²", explained), ("MAE", metrics.mae)):
-    table[column] = [np.mean([measure(one, actual) for one in some]) for some in predictions.values()]
+table["R²"] = [np.mean([explained(one, actual) for one in some]) for some in predictions.values()]
 results_table(table.reset_index().rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
-# And the towers, compared with the biases and with each other.
+# And the towers, compared with the biases and with each other. The mean is an RMSE.
 
 # %%
 heads = {name: predictions[name] for name in models}
 over_biases = comparison.compare_rmse({"biases": predictions["biases"], **heads}, test, WATCH_RATIO, against="biases")
 heads = comparison.compare_rmse(heads, test, WATCH_RATIO, against=RETRIEVER)
-both = pd.concat([over_biases[1:].assign(rival="biases"), heads[1:].assign(rival=RETRIEVER)])
-results_table(both.rename(columns={"mean": "RMSE"}))
+results_table(pd.concat([over_biases[1:].assign(rival="biases"), heads[1:].assign(rival=RETRIEVER)]))
 
 # %% [markdown]
-# How good could a model be? Even one that knows the planted expectation of every view explains about a third of the
-# variance. The rest is chance.
+# How good could a model be? The planted expectation of every view explains about a third of the variance. The rest is
+# chance.
 
 # %%
 if tables.expected is not None:
@@ -461,7 +456,7 @@ if tables.expected is not None:
     print(
         f"R²: at best {ceiling:.3f}; the retriever reaches {reached:.3f}, {reached / ceiling:.0%} of what is possible"
     )
-    assert not default or 0.7 < reached / ceiling < 0.85, "about three quarters"
+    assert not default or (0.3 < ceiling < 0.4 and 0.7 < reached / ceiling < 0.85), "a third, and about 3/4 of it"
 
 # %% [markdown]
 # The towers are better than the biases. We call two models **level** if the whole interval of their difference lies
