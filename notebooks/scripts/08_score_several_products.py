@@ -99,9 +99,9 @@ draw_two_towers(user_side, product_side, "dot product + product's bias", "binary
 # %% [markdown]
 # ## Data: five products, several right answers
 #
-# Which of five products does a user buy? Several answers can be right at once, or none. The data is made, so we know the
-# chance of every purchase. Ten numbers between 0 and 1 describe a user and decide on two tastes. Four products suit one
-# or both tastes. The tent suits users whose two tastes point the same way.
+# Which of five products does a user buy? Several answers can be right at once, or none. The data is made, so we know
+# the chance of every purchase. Ten numbers between 0 and 1 describe a user and decide on two tastes. Four products suit
+# one or both tastes. The tent suits users whose two tastes point the same way.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -303,8 +303,8 @@ assert np.allclose(auc["prior"], 0.5), "a chance that is the same for all should
 
 # %% [markdown]
 # Then user by user: which share of the k products that we offer do they buy? That is
-# **[precision@k](../docs/glossary.md#precision)**. Differences are to the quadratic regression, the stronger rival, with
-# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
+# **[precision@k](../docs/glossary.md#precision)**. Differences are to the quadratic regression, the stronger rival,
+# with [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
 # [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds.
 
 # %%
@@ -371,8 +371,8 @@ for place, (name, parts) in enumerate(measured.items()):
 results_table(direct.drop(columns=["mean", "seed_spread"]).rename_axis("measure").reset_index())
 
 # %% [markdown]
-# The loss differs by far, the order hardly. Why? A softmax's best answer is each product's expected **share** of a user's
-# purchases. We compute it from the planted chances, over all 31 baskets.
+# The loss differs by far, the order hardly. Why? A softmax's best answer is each product's expected **share** of a
+# user's purchases. We compute it from the planted chances, over all 31 baskets.
 
 # %%
 baskets = np.array([*np.ndindex(2, 2, 2, 2, 2)][1:])  # (31, products), without the empty one
@@ -409,8 +409,8 @@ results_table(offer, digits=2)
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# This lesson grew from a model of five products with a random yes or no for each. Ten numbers between 0 and 1 go into an
-# `Embedding`, and three heads end in a softmax with categorical cross-entropy. We train it with one seed.
+# This lesson grew from a model of five products with a random yes or no for each. Ten numbers between 0 and 1 go into
+# an `Embedding`, and three heads end in a softmax with categorical cross-entropy. We train it with one seed.
 
 
 # %%
@@ -447,8 +447,8 @@ assert np.isclose(largest, 0, atol=1e-4), "so all users should get the same answ
 assert np.ptp(predicted, axis=0).min() > 0.1, "our towers should tell users apart"
 
 # %% [markdown]
-# **Its loss grows.** For a softmax, Keras takes the slope of the cross-entropy to be $p - y$, which holds only if $y$ adds
-# up to 1. Compare it, for a user of three products and equal logits, with the measured slope.
+# **Its loss grows.** For a softmax, Keras takes the slope of the cross-entropy to be $p - y$, which holds only if $y$
+# adds up to 1. Compare it, for a user of three products and equal logits, with the measured slope.
 
 # %%
 row = np.array([[1, 1, 0, 1, 0]], dtype=np.float32)  # (1, products): three are right
@@ -471,8 +471,8 @@ assert np.allclose(measured, row.sum() / 5 - row[0], atol=1e-2), "the true slope
 assert history["loss"][-1] > 20 * history["loss"][0], "the original's loss should grow"
 
 # %% [markdown]
-# **Its accuracy has no baseline beside it.** Keras compares the likeliest product with the *first* right one. So "always
-# the first product" is right for about half of the rows, without any input. The heads are far below.
+# **Its accuracy has no baseline beside it.** Keras compares the likeliest product with the *first* right one. So
+# "always the first product" is right for about half of the rows, without any input. The heads are far below.
 
 # %%
 first_right = np.bincount(answers.argmax(axis=1), minlength=5) / len(answers)  # (products,), adds up to 1
@@ -486,8 +486,8 @@ results_table(pd.DataFrame(rows, columns=["answer", "accuracy"]))
 # ## In practice
 #
 # - **Ask first how many answers can be right.** Exactly one: a softmax. Several or none: a sigmoid each.
-# - **Order or chance?** For a list without bundles, a softmax will do. For a coupon above 50 %, the number itself must be
-#   right.
+# - **Order or chance?** For a list without bundles, a softmax will do. For a coupon above 50 %, the number itself must
+#   be right.
 # - **Five million products do not fit into a layer.** Then the loss compares with a few sampled ones:
 #   [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
 #

@@ -17,7 +17,8 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/09_predict_watch_ratio.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/09_predict_watch_ratio.ipynb)
 #
-# **What you'll do**: predict how much of a short video a user will watch, with two models that differ in their last step.
+# **What you'll do**: predict how much of a short video a user will watch, with two models that differ in their last
+# step.
 #
 # **What you'll learn**
 # - to join tables by id and have pandas check it;
@@ -50,7 +51,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# The models are written in Keras 3; the course's package brings the data and the tables.
+# The models are written in Keras 3; our package brings data and tables.
 
 # %%
 from recsys_utils.setup import set_up
@@ -102,8 +103,8 @@ diagram.draw_two_towers(*towers, "dot product, or concatenate + Dense 64, 32, 1"
 #
 # KuaiRec (Gao et al., 2022) is a log of an app. Its **[watch ratio](../docs/glossary.md#watch-ratio)** is the
 # time a user watched divided by the length of the video: 0.1 is a skip, 1 a whole video, 3 a video seen three times. By
-# default we load data that is *made* with the same tables and columns. Its signal was planted, so we know the best score
-# that any model could reach.
+# default we load data that is *made* with the same tables and columns. Its signal was planted, so we know the best
+# score that any model could reach.
 
 # %% tags=["nbval-check-output"]
 tables = kuairec_generator.generate_kuairec() if PATH is None else kuairec.load_kuairec(PATH)
@@ -203,8 +204,8 @@ def find_rows(views):
 
 views, test = find_rows(views), find_rows(test)
 # %% [markdown]
-# The test is a block of users by videos. So is our **[validation](../docs/glossary.md#validation)** part, on which we make
-# all choices.
+# The test is a block of users by videos. So is our **[validation](../docs/glossary.md#validation)** part, on which we
+# make all choices.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -218,8 +219,9 @@ print(f"{len(train):,} views to train on, {len(validation):,} to choose by, {len
 # %% [markdown]
 # ## From columns to the input of a tower
 #
-# A text such as `(10,50]` and a code such as `onehot_feat1=3` are no quantities. Each becomes a **word**, column and value
-# together, so that one table serves all columns. So does a missing value. A video's tags become shares that sum to 1.
+# A text such as `(10,50]` and a code such as `onehot_feat1=3` are no quantities. Each becomes a **word**, column and
+# value together, so that one table serves all columns. So does a missing value. A video's tags become shares that sum
+# to 1.
 
 
 # %%
@@ -356,8 +358,8 @@ def make_head(kind):
 # %% [markdown]
 # ## Train
 #
-# One callback lowers the learning rate when the validation loss stops falling, the other stops the training. The loss is
-# Huber's (1964) on the logarithm: squared up to an error of 0.5, linear beyond. Both models have the same settings,
+# One callback lowers the learning rate when the validation loss stops falling, the other stops the training. The loss
+# is Huber's (1964) on the logarithm: squared up to an error of 0.5, linear beyond. Both models have the same settings,
 # chosen on the validation part.
 
 
@@ -428,8 +430,9 @@ mean = {"mean": np.full((1, len(test)), raw.mean())}
 predictions = mean | {name: np.stack([predict_ratio(one, test) for one in some]) for name, some in logs_of.items()}
 
 # %% [markdown]
-# Differences in RMSE are to the crossed ridge, the stronger rival on the validation part, with [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
-# [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
+# Differences in RMSE are to the crossed ridge, the stronger rival on the validation part, with
+# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a [paired
+# bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
 
 # %%
 RIDGE = "ridge, crossed"
@@ -515,8 +518,8 @@ assert not default or costs["times the retriever's"][1] == 65, "the ranker shoul
 # %% [markdown]
 # ## Recommend
 #
-# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown. We order by
-# the predicted logarithm, which gives the order of the ratios.
+# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown. We order
+# by the predicted logarithm, which gives the order of the ratios.
 
 # %%
 truth = test.pivot(index="user_row", columns="video_row", values=WATCH_RATIO)  # (n_test_users, n_test_videos)
@@ -543,11 +546,11 @@ results_table(asked[["caption", "predicted", WATCH_RATIO]], digits=2)
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# Three mistakes raise no error and lower the score. We train the retriever with one at a time, with all seeds, and compare
-# on the validation part.
+# Three mistakes raise no error and lower the score. We train the retriever with one at a time, with all seeds, and
+# compare on the validation part.
 #
-# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside the
-# rest, row by row.
+# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside
+# the rest, row by row.
 
 # %% tags=["nbval-check-output"]
 complete = videos[VIDEO_ID].isin(tables.item_daily_features.dropna(subset="video_duration")[VIDEO_ID]).to_numpy()
@@ -556,7 +559,8 @@ by_position[complete] = tags[: complete.sum()]
 print(f"{(by_position != tags).any(axis=1).mean():.0%} of the videos have the wrong categories")
 
 # %% [markdown]
-# **2. Ids and codes as quantities.** As a number, `video_id=998` is almost 999. A text becomes its place in the alphabet.
+# **2. Ids and codes as quantities.** As a number, `video_id=998` is almost 999. A text becomes its place in the
+# alphabet.
 
 
 # %%
@@ -631,24 +635,26 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #
 # ## Exercises
 #
-# 1. **Give the towers ids.** Train the retriever with `HIDE_ID` at 0 and 0.9. Aim at a higher RMSE on the validation part
-#    at 0, and one that the data cannot tell from the lesson's at 0.9.
+# 1. **Give the towers ids.** Train the retriever with `HIDE_ID` at 0 and 0.9. Aim at a higher RMSE on the validation
+#    part at 0, and one that the data cannot tell from the lesson's at 0.9.
 # 2. **New videos.** A video that has just come in has no counts, and perhaps a new author. Without training: set its
 #    scaled counts to 0, their mean, then the word of its author to 0. Aim at an $R^2$ that falls by less than a fifth.
-# 3. **No smearing.** Without training: leave the factor out for the retriever, on the validation part. Aim at a lower mean
-#    absolute error, and a mean prediction that is too low.
+# 3. **No smearing.** Without training: leave the factor out for the retriever, on the validation part. Aim at a lower
+#    mean absolute error, and a mean prediction that is too low.
 # 4. **Save and load.** Make one model of towers, head and smearing, save it, load it, and aim at equal predictions.
 #
 # [Solutions](solutions/09_predict_watch_ratio.ipynb)
 #
 # ## Takeaways
 #
-# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score fell.
+# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score
+#   fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
 # - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
 # - The heads were level, and the ranker needs 65 times the products, even with its first layer kept.
 #
-# **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not like.
+# **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
+# like.
 #
 # **References**
 #

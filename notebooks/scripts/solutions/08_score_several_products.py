@@ -68,8 +68,8 @@ assert np.allclose(p, row[0] / 3, atol=0.01), "three thirds and two zeros should
 # %% [markdown]
 # ## Exercise 2. Chances from shares
 #
-# The mean number of products comes from the users we fit on. The product can pass 1, so we cut it. A chance of 1 that is
-# wrong once costs a lot, so the cap matters; we choose it on the validation part.
+# The mean number of products comes from the users we fit on. The product can pass 1, so we cut it. A chance of 1 that
+# is wrong once costs a lot, so the cap matters; we choose it on the validation part.
 
 # %%
 n_products = bought[fit].sum(axis=1).mean()
@@ -94,8 +94,8 @@ assert table["mean"]["rescaled softmax"] < table["mean"]["softmax towers"] - 0.1
 results_table(table.reset_index().rename(columns={"mean": "loss"}))
 
 # %% [markdown]
-# One factor for everybody repairs most of the loss. It stays above the sigmoid towers', because a softmax has not learnt
-# that some users buy four products and others none.
+# One factor for everybody repairs most of the loss. It stays above the sigmoid towers', because a softmax has not
+# learnt that some users buy four products and others none.
 
 # %% [markdown]
 # ## Exercise 3. No hidden layer
