@@ -431,8 +431,8 @@ predictions = mean | {name: np.stack([predict_ratio(one, test) for one in some])
 
 # %% [markdown]
 # Differences in RMSE are to the crossed ridge, the stronger rival on the validation part, with
-# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a [paired
-# bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
+# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
+# [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
 
 # %%
 RIDGE = "ridge, crossed"
