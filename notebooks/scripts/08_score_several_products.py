@@ -347,7 +347,7 @@ of_product = {"no gain": np.zeros(len(test))} | dict(zip(PRODUCTS, np.moveaxis(g
 gains = compare(of_product, against="no gain").set_index("model").drop("no gain")
 gains["share"] = gains["mean"] / gains["mean"].sum()
 assert not default or (gains["verdict"] == "better").all(), "every product should gain"
-assert not default or (gains["share"].idxmax() == "tent" and 0.4 < gains["share"]["tent"] < 0.75)
+assert not default or gains["share"]["tent"] > 0.5, "the tent should bring more than half of the gain"
 results_table(gains[["mean", "low", "high", "verdict", "share"]].rename_axis("product").reset_index())
 
 # %% [markdown]
@@ -380,11 +380,12 @@ likely = np.where(baskets, chance[test][:, None], 1 - chance[test][:, None]).pro
 best_share = likely @ (baskets / baskets.sum(axis=1, keepdims=True))  # (n_test, products)
 same_order = (best_share.argsort(axis=1) == chance[test].argsort(axis=1)).all(axis=1).mean()
 print(f"the shares have the order of the chances for {same_order:.0%} of the users")
-assert same_order > 0.99 and np.abs(direct["difference"].drop("loss, negative")).max() < 0.06
+assert same_order > 0.99, "without bundles, shares should keep the order of the chances"
 assert not default or direct["verdict"]["loss, negative"] == "better", "the sigmoid's chances should be better"
+assert not default or direct["difference"].drop("loss, negative").abs().max() < 0.06, "the order should differ little"
 
 # %% [markdown]
-# In our data, a user's purchases do not depend on one another. **Bundles** break the order. Say that four users in ten
+# Given the ten numbers, purchases here do not depend on one another. **Bundles** break the order. Say that four users in ten
 # buy coffee alone, six novel and lamp together: the likelier get the smaller shares.
 
 # %% tags=["nbval-check-output"]
