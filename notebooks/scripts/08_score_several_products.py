@@ -385,8 +385,8 @@ assert not default or direct["verdict"]["loss, negative"] == "better", "the sigm
 assert not default or direct["difference"].drop("loss, negative").abs().max() < 0.06, "the order should differ little"
 
 # %% [markdown]
-# Given the ten numbers, purchases here do not depend on one another. **Bundles** break the order. Say that four users in ten
-# buy coffee alone, six novel and lamp together: the likelier get the smaller shares.
+# Given the ten numbers, purchases here do not depend on one another. **Bundles** break the order. Say that four users in
+# ten buy coffee alone, six novel and lamp together: the likelier get the smaller shares.
 
 # %% tags=["nbval-check-output"]
 baskets_sold, how_often = np.array([[1, 0, 0], [0, 1, 1]]), np.array([0.4, 0.6])  # (baskets, products), (baskets,)
