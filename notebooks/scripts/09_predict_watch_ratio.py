@@ -464,7 +464,7 @@ if tables.expected is not None:
 # %% [markdown]
 # The towers are better than the biases. We call two models **level** if the whole interval of their difference lies
 # within 0.01 of zero, about 1 % of the RMSE. The crossed ridge is level with the towers: our data was made from such
-# crosses. The two heads are level, too.
+# crosses. The heads are level, too: the ranker's small lead has an interval that ends close to zero.
 
 # %%
 assert not default or (over_biases["verdict"][1:] == "better").all(), "towers should be better than the biases"
@@ -651,7 +651,7 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #   fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
 # - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
-# - The heads were level, and the ranker needs 65 times the products, even with its first layer kept.
+# - The heads were level within 1 % of the RMSE, and the ranker needs 65 times the products, even with its first layer kept.
 #
 # **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
 # like.
