@@ -325,7 +325,7 @@ results_table(pd.DataFrame(tried).T.rename_axis("rival").add_prefix("penalty ").
 # ## Two towers, two heads
 #
 # A tower embeds the words, puts all numbers side by side, and maps them to a vector. It reads no id, since ids bring
-# nothing here: exercise 1 measures it. Then `HIDE_ID` is the [dropout](../docs/glossary.md#dropout) of whole ids.
+# nothing here (exercise 1). `HIDE_ID` below 1 is a [dropout](../docs/glossary.md#dropout) of whole ids.
 
 
 # %%
@@ -392,7 +392,7 @@ def train_model(kind, seed, encoded=encoded, to_target=np.log1p, loss=HUBER):
 models = {name: [train_model(kind, seed) for seed in SEEDS] for name, kind in ((RETRIEVER, "dot"), (RANKER, "concat"))}
 
 # %% [markdown]
-# See that the validation loss becomes flat, and that the training ends there.
+# See that training ends where the validation loss is flat.
 
 # %%
 figure, axes = plt.subplots()
@@ -450,8 +450,7 @@ heads = comparison.compare_rmse(heads, test, WATCH_RATIO, against=RETRIEVER)
 results_table(pd.concat([over_biases[1:].assign(rival="biases"), heads[1:].assign(rival=RETRIEVER)]))
 
 # %% [markdown]
-# How good could a model be? The planted expectation of every view explains about a third of the variance. The rest is
-# chance.
+# Even the planted expectation explains only about a third of the variance. The rest is chance.
 
 # %%
 if tables.expected is not None:
@@ -462,7 +461,7 @@ if tables.expected is not None:
     assert not default or (0.3 < ceiling < 0.4 and 0.7 < reached / ceiling < 0.85), "a third, and about 3/4 of it"
 
 # %% [markdown]
-# The towers are better than the biases. We call two models **level** if the whole interval of their difference lies
+# The towers beat the biases. We call two models **level** if the whole interval of their difference lies
 # within 0.01 of zero, about 1 % of the RMSE. The crossed ridge is level with the towers: our data was made from such
 # crosses. The heads are level, too: the ranker's small lead has an interval that ends close to zero.
 
@@ -651,7 +650,7 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #   fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
 # - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
-# - The heads were level within 1 % of the RMSE, and the ranker needs 65 times the products, even with its first layer kept.
+# - The heads were level, within 1 % of the RMSE. The ranker needs 65 times the products, even with its first layer kept.
 #
 # **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
 # like.

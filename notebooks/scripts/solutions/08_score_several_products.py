@@ -78,8 +78,8 @@ loss_of = {
     cap: cross_entropy(np.minimum(n_products * shares, cap), validation).mean() for cap in (0.9, 0.95, 0.99, 0.999, 1)
 }
 cap = min(loss_of, key=loss_of.get)
-results_table(pd.DataFrame(loss_of.items(), columns=["cap", "validation loss"]))
 assert loss_of[1] > loss_of[cap] + 0.02 and 0.9 < cap < 1, "the cap should matter"
+results_table(pd.DataFrame(loss_of.items(), columns=["cap", "validation loss"]))
 
 # %%
 rescaled = np.minimum(n_products * chances["softmax towers"], cap)  # (n_seeds, n_test, products)

@@ -90,12 +90,12 @@ r2 = {}
 for name, columns in known.items():
     ratios = on_validation(models[RETRIEVER], (encoded[0], (index, *columns)))
     r2[name] = np.mean([explained(one, held_out) for one in ratios])
-results_table(pd.DataFrame(r2.items(), columns=["known of a video", "R²"]))
 assert r2["all"] > r2["no counts"] + 0.01 and r2["no counts, no author"] > 0.8 * r2["all"], "features should keep most"
+results_table(pd.DataFrame(r2.items(), columns=["known of a video", "R²"]))
 
 # %% [markdown]
 # The counts say how a video was received so far, which a new video cannot know. Without them the $R^2$ falls a little:
-# that is the price of being new. A new author costs little more. What is left comes from length, tags and upload type,
+# that is the price of being new. A new author costs little in addition. What is left comes from length, tags and upload type,
 # which are known before anybody has watched.
 
 # %% [markdown]
