@@ -409,7 +409,7 @@ assert not default or all(len(one[2]["loss"]) < EPOCHS for some in models.values
 # %% [markdown]
 # ## Evaluate on the small matrix
 #
-# Each tower runs once for every user or video, then the heads score pairs. Only now is the test read.
+# Each tower runs once for every user or video, then the heads score pairs. Now the test is read.
 
 
 # %%
@@ -441,7 +441,7 @@ table["R²"] = [np.mean([explained(one, actual) for one in some]) for some in pr
 results_table(table.reset_index().rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
-# And the towers, compared with the biases and with each other. The mean is an RMSE.
+# The towers, compared with the biases and with each other. The mean is an RMSE.
 
 # %%
 heads = {name: predictions[name] for name in models}

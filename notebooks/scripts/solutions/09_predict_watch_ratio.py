@@ -69,7 +69,8 @@ with_ids = comparison.compare_rmse(ratios, validation, WATCH_RATIO, against="no 
 results_table(with_ids.rename(columns={"mean": "RMSE"}))
 
 # %%
-assert with_ids["verdict"].tolist() == ["compared with", "worse", "cannot tell"]
+assert with_ids["verdict"][1] == "worse", "towers that read every id should be worse"
+assert abs(with_ids["difference"][2]) < 0.01, "with nine in ten hidden, ids should change little"
 HIDE_ID = 1
 
 # %% [markdown]
