@@ -650,7 +650,8 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 #   fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
 # - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
-# - The heads were level, within 1 % of the RMSE. The ranker needs 65 times the products, even with its first layer kept.
+# - The heads were level, within 1 % of the RMSE. The ranker needs 65 times the products, even with its first layer
+#   kept.
 #
 # **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
 # like.

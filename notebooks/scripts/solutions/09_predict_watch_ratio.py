@@ -96,8 +96,8 @@ results_table(pd.DataFrame(r2.items(), columns=["known of a video", "R²"]))
 
 # %% [markdown]
 # The counts say how a video was received so far, which a new video cannot know. Without them the $R^2$ falls a little:
-# that is the price of being new. A new author costs little in addition. What is left comes from length, tags and upload type,
-# which are known before anybody has watched.
+# that is the price of being new. A new author costs little in addition. What is left comes from length, tags and upload
+# type, which are known before anybody has watched.
 
 # %% [markdown]
 # ## Exercise 3. No smearing
