@@ -311,9 +311,10 @@ def predict_ridge(ridge, features, views):
 
 # %%
 ridges, tried = {}, {}
-for name, features in {"biases": only_ids, "ridge, crossed": crossed}.items():
+grids = {"biases": (only_ids, (0.5, 2, 8, 32)), "ridge, crossed": (crossed, (2, 8, 32, 128))}
+for name, (features, penalties) in grids.items():
     of_train, found = sparse.vstack([features(*block) for block in in_blocks(train)]).tocsr(), {}
-    for penalty in (0.5, 2, 8, 32, 128):
+    for penalty in penalties:
         ridge = linear_model.Ridge(alpha=penalty, solver="lsqr", max_iter=100).fit(of_train, np.log1p(raw))
         on_validation = predict_ridge(ridge, features, validation)
         found[penalty] = explained(to_ratio(on_validation, on_validation, np.log1p(held_out)), held_out), ridge
