@@ -311,8 +311,7 @@ def predict_ridge(ridge, features, views):
 
 # %%
 ridges, tried = {}, {}
-grids = {"biases": (only_ids, (0.5, 2, 8, 32)), "ridge, crossed": (crossed, (2, 8, 32, 128))}
-for name, (features, penalties) in grids.items():
+for name, features, penalties in (("biases", only_ids, (0.5, 2, 8)), ("ridge, crossed", crossed, (8, 32, 128))):
     of_train, found = sparse.vstack([features(*block) for block in in_blocks(train)]).tocsr(), {}
     for penalty in penalties:
         ridge = linear_model.Ridge(alpha=penalty, solver="lsqr", max_iter=100).fit(of_train, np.log1p(raw))
