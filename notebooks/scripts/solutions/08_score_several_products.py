@@ -42,12 +42,12 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# A solution starts where the lesson ends, so we run the lesson first, without its output.
+# A solution starts from the lesson, so we run it first, without its output, up to the model that goes wrong.
 
 # %%
 from recsys_utils.lessons import run_lesson
 
-run_lesson("08", globals())
+run_lesson("08", globals(), until="What goes wrong, and why")
 
 # %% [markdown]
 # ## Exercise 1. The softmax's best
@@ -55,12 +55,12 @@ run_lesson("08", globals())
 # Start at equal logits and step against the true slope, which is $3p - y$ for three right answers.
 
 # %%
-z = np.zeros(5)  # (products,)
+y, z = np.array([1, 1, 0, 1, 0]), np.zeros(5)  # (products,) each
 for _ in range(5_000):
     p = np.exp(z) / np.exp(z).sum()
-    z -= 0.1 * (row[0].sum() * p - row[0])
+    z -= 0.1 * (y.sum() * p - y)
 print("chances:", p.round(3))
-assert np.allclose(p, row[0] / 3, atol=0.01), "three thirds and two zeros should be the best"
+assert np.allclose(p, y / 3, atol=0.01), "three thirds and two zeros should be the best"
 
 # %% [markdown]
 # The best that a softmax can do for three right answers is a third each. It can never be sure of all three.
@@ -103,7 +103,7 @@ results_table(table.reset_index().rename(columns={"mean": "loss"}))
 # We run the lesson again up to its evaluation of the AUC, without the hidden layer.
 
 # %%
-run_lesson("08", globals(), until="Recommend for one user", HIDDEN=0)
+run_lesson("08", globals(), until="Sigmoid against softmax", HIDDEN=0)
 linear_auc = auc["sigmoid towers"].mean(axis=0)  # (products,)
 results_table(pd.DataFrame({"product": PRODUCTS, "AUC": linear_auc}))
 
@@ -118,10 +118,10 @@ assert np.delete(linear_auc, tent).min() > 0.85, "and the other four should be l
 # %% [markdown]
 # ## Exercise 4. Nothing to learn
 #
-# The lesson's `train` reads `bought`, so we put coin flips there.
+# The lesson's `train` reads `bought`, so we put coin flips there. The hidden layer is back.
 
 # %%
-run_lesson("08", globals(), until="Evaluate: label by label, user by user")
+HIDDEN = 32
 bought = np.random.default_rng(2).integers(0, 2, size=chance.shape).astype(np.float32)
 model, noise_history = train("sigmoid", rate_of["sigmoid"], 1)
 noise_auc = metrics.roc_auc_score(bought[test], model.predict(users[test], verbose=0), average=None)  # (products,)
