@@ -100,10 +100,10 @@ results_table(table.reset_index().rename(columns={"mean": "loss"}))
 # %% [markdown]
 # ## Exercise 3. No hidden layer
 #
-# We run the lesson again up to its evaluation of the AUC, without the hidden layer.
+# We run the lesson again up to its evaluation, without the hidden layer and with one seed.
 
 # %%
-run_lesson("08", globals(), until="Sigmoid against softmax", HIDDEN=0)
+run_lesson("08", globals(), until="Sigmoid against softmax", HIDDEN=0, SEEDS=(1,))
 linear_auc = auc["sigmoid towers"].mean(axis=0)  # (products,)
 results_table(pd.DataFrame({"product": PRODUCTS, "AUC": linear_auc}))
 
