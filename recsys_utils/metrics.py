@@ -24,6 +24,42 @@ def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean(np.abs(_errors(actual, predicted))))
 
 
+def auc_parts(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Write an AUC as a mean over users, so that two AUCs can be compared user by user (DeLong et al., 1988).
+
+    A user's part counts how many users with the other label the scores put on the right side of this one.
+
+    Parameters
+    ----------
+    scores : (n,) finite numbers, one a user
+    labels : (n,) of 0 and 1, or of False and True; both occur
+
+    Returns
+    -------
+    (n,) floats, whose mean is the area under the ROC curve (min=0, max=1; a tie counts one half)
+
+    Raises
+    ------
+    ValueError
+        Labels of another length than the scores, other than 0 and 1, all the same; a score that is not finite.
+    """
+    scores, labels = np.asarray(scores, float), np.asarray(labels)
+    check_scores("scores", scores, (scores.size,), finite=True)
+    check_scores("labels", labels, scores.shape)
+    if set(np.unique(labels)) != {0, 1}:
+        raise ValueError(f"labels has the values {np.unique(labels)[:5].tolist()}; expected 0 and 1, both of them")
+    positive = labels == 1
+    beaten = np.empty(len(scores))  # the share of the other label that a score is above
+    for these in (positive, ~positive):
+        others = np.sort(scores[~these])
+        below = np.searchsorted(others, scores[these], "left") + np.searchsorted(others, scores[these], "right")
+        beaten[these] = below / (2 * len(others))
+    right = np.where(positive, beaten, 1 - beaten)
+    share = np.where(positive, positive.mean(), 1 - positive.mean())  # of the users with the same label
+    auc = right[positive].mean()
+    return auc + (right - auc) / share
+
+
 def _errors(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     actual, predicted = np.asarray(actual, float), np.asarray(predicted, float)
     check_scores("actual", actual, actual.shape, finite=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from sklearn.metrics import roc_auc_score
 
 from recsys_utils import metrics as metrics_module
 from recsys_utils.columns import ITEM_ID, USER_ID
@@ -15,6 +16,7 @@ from recsys_utils.metrics import (
     RankingTask,
     ask_for,
     auc_by_user,
+    auc_parts,
     evaluate_ranking,
     mae,
     make_ranking_task,
@@ -31,6 +33,38 @@ def test_rmse_and_mae_by_hand():
     assert rmse(actual, actual) == mae(actual, actual) == 0
     small = np.array([250, 5], dtype=np.uint8), np.array([5, 250], dtype=np.uint8)  # 5 - 250 wraps around in uint8
     assert rmse(*small) == mae(*small) == 245
+
+
+def test_auc_parts_by_hand_and_as_scikit_learn():
+    # positives 3 and 1, negatives 2, 1 and 0: pairs 1 + 1 + 1 + 0 + 1/2 + 1 = 4.5 of 6
+    assert auc_parts([3, 1, 2, 1, 0], [1, 1, 0, 0, 0]).mean() == pytest.approx(0.75)
+    assert auc_parts([2, 1], [True, False]).mean() == pytest.approx(1)
+    assert auc_parts([1, 1, 1], [0, 1, 1]).mean() == pytest.approx(0.5)
+    rng = np.random.default_rng(1)
+    labels, scores = rng.integers(0, 2, size=200), rng.integers(0, 20, size=200)
+    assert auc_parts(scores, labels).mean() == pytest.approx(roc_auc_score(labels, scores))
+
+
+def test_auc_parts_give_the_spread_of_an_auc():
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], [300, 100])
+    drawn = [rng.normal(labels) for _ in range(500)]  # every draw a new sample of the same two normals
+    parts = [auc_parts(scores, labels) for scores in drawn]
+    estimated = np.mean([np.std(part) / 20 for part in parts])  # of a mean over 400 users
+    assert estimated == pytest.approx(np.std([part.mean() for part in parts]), rel=0.1)
+
+
+def test_auc_parts_refuse_bad_input():
+    with pytest.raises(ValueError, match=r"labels has the shape \(2,\); expected \(3,\)"):
+        auc_parts([1, 2, 3], [0, 1])
+    with pytest.raises(ValueError, match=r"labels has the values \[1\]; expected 0 and 1, both of them"):
+        auc_parts([1, 2], [1, 1])
+    with pytest.raises(ValueError, match=r"labels has the values \[0, 2\]; expected 0 and 1, both of them"):
+        auc_parts([1, 2], [0, 2])
+    with pytest.raises(ValueError, match=r"scores has inf at \(1,\); expected finite numbers"):
+        auc_parts([1, np.inf], [0, 1])
+    with pytest.raises(ValueError, match=r"scores has the shape \(2, 1\); expected \(2,\)"):
+        auc_parts([[1], [2]], [0, 1])
 
 
 @pytest.mark.parametrize("metric", [rmse, mae])

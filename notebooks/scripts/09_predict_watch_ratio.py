@@ -17,17 +17,17 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/09_predict_watch_ratio.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/09_predict_watch_ratio.ipynb)
 #
-# **What you'll do**: predict how much of a short video a user will watch, with two models that differ in their last step.
+# **What you'll do**: predict how much of a short video a user will watch, with two models that differ in their last
+# step.
 #
 # **What you'll learn**
 # - to join tables by id and have pandas check it;
-# - to turn ids, texts, counts and lists into the input of a tower;
+# - to turn texts, counts and lists into the input of a tower;
 # - to train on logarithms of a heavy-tailed target, and to answer in ratios;
-# - whether a head that concatenates (a ranker) beats one that multiplies (a retriever), and what it costs;
+# - whether a ranker, a head that concatenates, beats a retriever, one that multiplies, and what it costs;
 # - how much three quiet mistakes lower the score.
 #
-# **What you'll need**: [Lesson 06](06_predict_ratings.ipynb), which trains two towers on ratings; one minute and 1.5 GB of
-# memory.
+# **What you'll need**: [Lesson 06](06_predict_ratings.ipynb); one minute and 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -51,7 +51,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# The models are written in Keras 3; the course's package brings the data and the tables.
+# The models are written in Keras 3; our package brings data and tables.
 
 # %%
 from recsys_utils.setup import set_up
@@ -77,13 +77,13 @@ from recsys_utils.display import results_table
 SEEDS = (1, 2, 3)  # each model is trained once with each
 PATH = None  # of KuaiRec.zip or its folder
 DIM = 32  # length of the vectors
-HIDE_ID = 0.9  # share of the ids that a tower does not see in training
+HIDE_ID = 1  # share of views in which a tower does not read its id in training; 1: towers without ids
 EPOCHS = 40  # at most; training stops earlier where the validation loss does
 USER = 523  # whom we recommend for
 
 # %%
 chosen = (PATH, SEEDS, DIM, HIDE_ID, EPOCHS)
-default = chosen == (None, (1, 2, 3), 32, 0.9, 40)  # some claims below hold at these settings alone
+default = chosen == (None, (1, 2, 3), 32, 1, 40)  # some claims below hold at these settings alone
 
 # %% [markdown]
 # ## The model of this lesson
@@ -92,8 +92,8 @@ default = chosen == (None, (1, 2, 3), 32, 0.9, 40)  # some claims below hold at 
 # two vectors. The **[ranker](../docs/glossary.md#ranker)** concatenates them and lets a small network decide.
 
 # %%
-user_side = {"user id, often hidden": 800, "words such as 'onehot_feat1=3'": 26, "counts": 4}
-video_side = {"video id, often hidden": 1_200, "words": 2, "counts, length, tags": 37}
+user_side = {"words such as 'onehot_feat1=3'": 26, "counts": 4}
+video_side = {"words: author, upload type": 2, "counts, length, tags": 37}
 steps = ["embed, concatenate", "Dense 64, relu", f"Dense {DIM}"]
 towers = diagram.Tower("user tower", user_side, steps), diagram.Tower("video tower", video_side, steps)
 diagram.draw_two_towers(*towers, "dot product, or concatenate + Dense 64, 32, 1", "Huber, of log(1 + ratio)")
@@ -101,10 +101,10 @@ diagram.draw_two_towers(*towers, "dot product, or concatenate + Dense 64, 32, 1"
 # %% [markdown]
 # ## The data: seven tables of a video platform
 #
-# KuaiRec (Gao et al., 2022) is a log of a video app. Its **[watch ratio](../docs/glossary.md#watch-ratio)** is the
+# KuaiRec (Gao et al., 2022) is a log of an app. Its **[watch ratio](../docs/glossary.md#watch-ratio)** is the
 # time a user watched divided by the length of the video: 0.1 is a skip, 1 a whole video, 3 a video seen three times. By
-# default we load data that is *made* with the same tables and columns. Its signal was planted, so we know the best score
-# that any model could reach.
+# default we load data that is *made* with the same tables and columns. Its signal was planted, so we know the best
+# score that any model could reach.
 
 # %% tags=["nbval-check-output"]
 tables = kuairec_generator.generate_kuairec() if PATH is None else kuairec.load_kuairec(PATH)
@@ -117,8 +117,7 @@ for name, table in zip(tables._fields[:7], tables, strict=False):
 
 # %% tags=["nbval-check-output"]
 views, test = tables.big_matrix.drop_duplicates(ignore_index=True), tables.small_matrix
-if len(views) > 300_000:  # the real log has millions
-    views = views.sample(300_000, random_state=1, ignore_index=True)
+views = views if len(views) < 300_000 else views.sample(300_000, random_state=1, ignore_index=True)  # of millions
 share = len(test) / (test[USER_ID].nunique() * test[VIDEO_ID].nunique())
 print(f"{len(views):,} views; the test holds {share:.1%} of its pairs")
 assert not default or test[[USER_ID, VIDEO_ID]].merge(views).empty, "a pair to test on must not be trained on"
@@ -127,8 +126,8 @@ views[[USER_ID, VIDEO_ID, "play_duration", "video_duration", "time", WATCH_RATIO
 # %% [markdown]
 # ## The idea: a heavy tail, and two heads
 #
-# Most views end before the video does. See in the figure how slowly their number falls to the right: a **heavy tail** of
-# replays. The vertical scale is logarithmic.
+# Most views end before the video does. See how slowly their number falls to the right: a **heavy tail** of replays. The
+# vertical scale is logarithmic.
 
 # %%
 ratio = views[WATCH_RATIO]
@@ -156,7 +155,7 @@ def to_ratio(log_prediction, log_held_out, log_actual):
 
 
 # %% [markdown]
-# Now the heads, for a user's vector $q$ and a video's vector $c$:
+# The heads, for a user's vector $q$ and a video's vector $c$:
 #
 # $$s_{\text{retriever}} = q \cdot c \qquad
 # s_{\text{ranker}} = w_3 \cdot \mathrm{relu}(W_2\, \mathrm{relu}(W_1 [q; c]))$$
@@ -176,7 +175,7 @@ assert np.allclose(weights, 0), "the best linear function should be no better th
 # ## Join by id
 #
 # The towers need one row a user and one row a video. The daily table has a row a day, so we sum its counts. `validate`
-# makes pandas check what we believe about the ids, and raise an error where we are wrong.
+# makes pandas check what we believe about the ids.
 
 # %% tags=["nbval-check-output"]
 COUNTS = ["play_cnt", "like_cnt", "share_cnt", "download_cnt", "comment_cnt"]
@@ -205,8 +204,8 @@ def find_rows(views):
 
 views, test = find_rows(views), find_rows(test)
 # %% [markdown]
-# The test is a block of users by videos. So a block of the big matrix becomes the
-# **[validation](../docs/glossary.md#validation)** part, on which we make our choices.
+# The test is a block of users by videos. So is our **[validation](../docs/glossary.md#validation)** part, on which we
+# make all choices.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
@@ -220,24 +219,23 @@ print(f"{len(train):,} views to train on, {len(validation):,} to choose by, {len
 # %% [markdown]
 # ## From columns to the input of a tower
 #
-# A text such as `(10,50]` and a code such as `onehot_feat1=3` are no quantities. Each becomes a **word**, column and value
-# together, so that one table serves all columns. A missing value is a word as well. A video's tags become shares that
-# sum to 1.
+# A text such as `(10,50]` and a code such as `onehot_feat1=3` are no quantities. Each becomes a **word**, column and
+# value together, so that one table serves all columns. So does a missing value. A video's tags become shares that sum
+# to 1.
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def as_words(table, columns):
     return np.stack([name + "=" + table[name].astype(str).fillna("missing") for name in columns], axis=1)
 
 
 counts = ["follow_user_num", "fans_user_num", "friend_user_num", "register_days"]
 texts = [name for name in users.columns if name not in (USER_ID, *counts)]
-user_raw = users[USER_ID].to_numpy(), as_words(users, texts), users[counts].to_numpy(float)
+user_raw = users[USER_ID].to_numpy(), as_words(users, texts), users[counts].to_numpy(float)  # 1, 26 and 4 columns
 tags = videos["feat"].str.strip("[]").str.replace(" ", "").str.get_dummies(",")  # (n_videos, n_tags) of 0 and 1
 tags = tags.div(tags.sum(axis=1), axis=0).to_numpy()  # shares
 video_texts = as_words(videos, ["upload_type", "author_id"])
 video_raw = videos[VIDEO_ID].to_numpy(), video_texts, np.hstack([videos[VIDEO_NUMBERS], tags])
-[[column.shape for column in side] for side in (user_raw, video_raw)]
 
 # %% [markdown]
 # **Encoding** maps ids and words to rows of an [embedding](../docs/glossary.md#embedding); what training never saw gets
@@ -265,17 +263,18 @@ encoded = encode(user_raw, seen_users), encode(video_raw, seen_videos)
 # ## The rivals: biases and crossed features
 #
 # Both rivals are [ridge regressions](../docs/glossary.md#regularisation) on $\log(1 + r)$. The first sees a 1 for the
-# user and a 1 for the video: a [bias](../docs/glossary.md#bias) for each. The second sees all that the towers see, and
-# every **cross**: each word or id of the user times each number or tag of the video. Towers have to learn such products.
+# user and a 1 for the video: a [bias](../docs/glossary.md#bias) for each. The second sees all that the towers see, the
+# ids, and every **cross**: each word or id of the user times each number or tag of the video. Towers have to learn such
+# products.
 
 # %%
 one_hot = preprocessing.OneHotEncoder(dtype=np.float32).fit_transform
 user_id, video_id = (one_hot(raw_side[0][:, None]) for raw_side in (user_raw, video_raw))  # square: an id a row
 user_words = sparse.hstack([user_id, one_hot(user_raw[1])]).tocsr()  # (n_users, n_words)
 video_words = sparse.hstack([video_id, one_hot(video_raw[1])]).tocsr()
-scaled = encoded[1][2].numpy()[:, : len(VIDEO_NUMBERS)]
-video_numbers = sparse.csr_matrix(np.hstack([scaled, tags]), dtype=np.float32)  # (n_videos, 6 + n_tags)
-user_numbers = sparse.csr_matrix(encoded[0][2])  # (n_users, 4)
+# (n_videos, 6 + n_tags) and (n_users, 4)
+video_numbers = sparse.csr_matrix(np.hstack([encoded[1][2][:, : len(VIDEO_NUMBERS)], tags]), dtype=np.float32)
+user_numbers = sparse.csr_matrix(encoded[0][2])
 
 # %% [markdown]
 # The columns of a view are then its user's and its video's, side by side, and their crosses.
@@ -312,9 +311,9 @@ def predict_ridge(ridge, features, views):
 
 # %%
 ridges, tried = {}, {}
-for name, features in {"biases": only_ids, "ridge, crossed": crossed}.items():
+for name, features, penalties in (("biases", only_ids, (0.5, 2, 8)), ("ridge, crossed", crossed, (8, 32, 128))):
     of_train, found = sparse.vstack([features(*block) for block in in_blocks(train)]).tocsr(), {}
-    for penalty in (0.5, 2, 8, 32, 128):
+    for penalty in penalties:
         ridge = linear_model.Ridge(alpha=penalty, solver="lsqr", max_iter=100).fit(of_train, np.log1p(raw))
         on_validation = predict_ridge(ridge, features, validation)
         found[penalty] = explained(to_ratio(on_validation, on_validation, np.log1p(held_out)), held_out), ridge
@@ -325,18 +324,19 @@ results_table(pd.DataFrame(tried).T.rename_axis("rival").add_prefix("penalty ").
 # %% [markdown]
 # ## Two towers, two heads
 #
-# A tower embeds the id and the words, puts all numbers side by side, and maps them to a vector. It could learn each id by
-# heart. So in training we hide most *whole* id vectors, by [dropout](../docs/glossary.md#dropout) of rows.
+# A tower embeds the words, puts all numbers side by side, and maps them to a vector. It reads no id, since ids bring
+# nothing here (exercise 1). `HIDE_ID` below 1 is a [dropout](../docs/glossary.md#dropout) of whole ids.
 
 
 # %%
 def make_tower(encoded):
     inputs = [keras.Input(column.shape[1:], dtype=column.dtype) for column in encoded]
     n_ids, n_words = (int(np.max(column)) + 1 for column in encoded[:2])
-    own = layers.Embedding(n_ids, DIM)(inputs[0])  # (batch, dim)
-    own = layers.Dropout(HIDE_ID, noise_shape=(None, 1))(own)  # hides all of an id's numbers, or none
-    words = layers.Flatten()(layers.Embedding(n_words, 4)(inputs[1]))  # (batch, 4 n_columns)
-    hidden = layers.Dense(64, activation="relu")(layers.Concatenate()([own, words, inputs[2]]))
+    parts = [layers.Flatten()(layers.Embedding(n_words, 4)(inputs[1])), inputs[2]]  # (batch, 4 n_columns), (batch, n)
+    if HIDE_ID < 1:
+        own = layers.Embedding(n_ids, DIM)(inputs[0])  # (batch, dim)
+        parts.append(layers.Dropout(HIDE_ID, noise_shape=(None, 1))(own))  # hides all of an id's numbers, or none
+    hidden = layers.Dense(64, activation="relu")(layers.Concatenate()(parts))
     return keras.Model(inputs, layers.Dense(DIM)(hidden))  # (batch, dim)
 
 
@@ -358,9 +358,9 @@ def make_head(kind):
 # %% [markdown]
 # ## Train
 #
-# One callback lowers the learning rate when the validation loss stops falling, the other stops the training when that no
-# longer helps. The loss is Huber's (1964) on the logarithm: squared up to an error of 0.5, linear beyond. Both models
-# have the same settings, chosen on the validation part with one seed; exercise 1 repeats the choice of `HIDE_ID`.
+# One callback lowers the learning rate when the validation loss stops falling, the other stops the training. The loss
+# is Huber's (1964) on the logarithm: squared up to an error of 0.5, linear beyond. Both models have the same settings,
+# chosen on the validation part.
 
 
 # %%
@@ -376,12 +376,11 @@ def fit(model, to_target, loss):
 # %% [markdown]
 # The model takes two row numbers a view and gathers the features itself.
 
-
 # %%
-huber = keras.losses.Huber(0.5)
+RETRIEVER, RANKER, HUBER = "retriever, dot head", "ranker, concat head", keras.losses.Huber(0.5)
 
 
-def train_model(kind, seed, encoded=encoded, to_target=np.log1p, loss=huber):
+def train_model(kind, seed, encoded=encoded, to_target=np.log1p, loss=HUBER):
     keras.utils.set_random_seed(seed)
     towers, head = [make_tower(side) for side in encoded], make_head(kind)
     rows = [keras.Input((), dtype="int32") for _ in towers]
@@ -390,11 +389,10 @@ def train_model(kind, seed, encoded=encoded, to_target=np.log1p, loss=huber):
     return towers, head, fit(keras.Model(rows, head(vectors)), to_target, loss)
 
 
-RETRIEVER, RANKER = "retriever, dot head", "ranker, concat head"
 models = {name: [train_model(kind, seed) for seed in SEEDS] for name, kind in ((RETRIEVER, "dot"), (RANKER, "concat"))}
 
 # %% [markdown]
-# See that the validation loss becomes flat, and that the training ends there.
+# See that training ends where the validation loss is flat.
 
 # %%
 figure, axes = plt.subplots()
@@ -405,14 +403,13 @@ for color, (name, trained) in zip(("C0", "C1"), models.items(), strict=True):
     axes.plot(epochs, losses["loss"], "--", color=color)
 axes.set(xlabel="epoch", ylabel="Huber loss of log(1 + r)", title="First seed: validation (solid), training (dashed)")
 axes.legend()
-n_epochs = [len(losses["loss"]) for trained in models.values() for *_, losses in trained]
-assert not default or max(n_epochs) < EPOCHS, "at the default settings, training should stop by itself"
+assert not default or all(len(one[2]["loss"]) < EPOCHS for some in models.values() for one in some), "it should stop"
 
 
 # %% [markdown]
 # ## Evaluate on the small matrix
 #
-# Each tower runs once for every user or video; then the heads score pairs. Only now is the test read.
+# Each tower runs once for every user or video, then the heads score pairs. Now the test is read.
 
 
 # %%
@@ -433,37 +430,45 @@ mean = {"mean": np.full((1, len(test)), raw.mean())}
 predictions = mean | {name: np.stack([predict_ratio(one, test) for one in some]) for name, some in logs_of.items()}
 
 # %% [markdown]
-# Differences in RMSE are to the crossed ridge, with [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
+# Differences in RMSE are to the crossed ridge, the stronger rival on the validation part, with
+# [Holm-corrected](../docs/glossary.md#holm-correction) intervals by a
 # [paired bootstrap](../docs/glossary.md#paired-bootstrap) over users and seeds. Lower is better.
 
 # %%
 RIDGE = "ridge, crossed"
 table = comparison.compare_rmse(predictions, test, WATCH_RATIO, against=RIDGE).set_index("model")
-for column, measure in (("R²", explained), ("MAE", metrics.mae)):
-    table[column] = [np.mean([measure(one, actual) for one in some]) for some in predictions.values()]
+table["R²"] = [np.mean([explained(one, actual) for one in some]) for some in predictions.values()]
 results_table(table.reset_index().rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
-# And the two heads, compared with each other.
+# The towers, compared with the biases and with each other. The mean is an RMSE.
 
 # %%
-heads = comparison.compare_rmse({name: predictions[name] for name in models}, test, WATCH_RATIO, against=RETRIEVER)
-if tables.expected is not None:
-    print(f"R² of the planted expectation, which nobody can beat: {explained(tables.expected, actual):.3f}")
-results_table(heads.rename(columns={"mean": "RMSE"}))
+heads = {name: predictions[name] for name in models}
+over_biases = comparison.compare_rmse({"biases": predictions["biases"], **heads}, test, WATCH_RATIO, against="biases")
+heads = comparison.compare_rmse(heads, test, WATCH_RATIO, against=RETRIEVER)
+results_table(pd.concat([over_biases[1:].assign(rival="biases"), heads[1:].assign(rival=RETRIEVER)]))
 
 # %% [markdown]
-# The towers explain much more than the biases. The crossed ridge is level with them: the RMSEs differ by less than 0.01,
-# and the intervals hold zero. Our data was made from such crosses, so this rival has the right form from the start. The
-# two heads are level, too: here the ranker's network gains nothing.
+# Even the planted expectation explains only about a third of the variance. The rest is chance.
 
 # %%
-r2, gap = table["R²"], table["difference"]
-assert not default or table["verdict"]["biases"] == "worse", "at the default settings, the ridge should beat the biases"
-for name in models:
-    assert not default or r2[name] > 1.6 * r2["biases"], "towers should explain far more than the biases"
-    assert not default or abs(gap[name]) < 0.01, "and be level with the ridge"
-assert not default or abs(heads["difference"].iloc[1]) < 0.01, "the heads should be level"
+if tables.expected is not None:
+    ceiling, reached = explained(tables.expected, actual), table["R²"][RETRIEVER]
+    print(
+        f"R²: at best {ceiling:.3f}; the retriever reaches {reached:.3f}, {reached / ceiling:.0%} of what is possible"
+    )
+    assert not default or (0.3 < ceiling < 0.4 and 0.7 < reached / ceiling < 0.85), "a third, and about 3/4 of it"
+
+# %% [markdown]
+# The towers beat the biases. We call two models **level** if the whole interval of their difference lies
+# within 0.01 of zero, about 1 % of the RMSE. The crossed ridge is level with the towers: our data was made from such
+# crosses. The heads are level, too: the ranker's small lead has an interval that ends close to zero.
+
+# %%
+assert not default or (over_biases["verdict"][1:] == "better").all(), "towers should be better than the biases"
+level = pd.concat([table.loc[[*models], ["low", "high"]], heads.loc[1:, ["low", "high"]]]).abs()
+assert not default or level.max(axis=None) < 0.01, "towers and crossed ridge, and the two heads, should be level"
 
 # %% [markdown]
 # ## What a head costs
@@ -502,7 +507,8 @@ assert np.allclose(scorers["ranker, plain"](), scorers["ranker, first layer kept
 results_table(costs, digits=2)
 
 # %% [markdown]
-# With the first layer kept, the ranker still needs 65 times the retriever's products. And an **[index](../docs/glossary.md#index)** finds the largest dot products without computing them all
+# With the first layer kept, the ranker still needs 65 times the retriever's products. And an
+# **[index](../docs/glossary.md#index)** finds the largest dot products without computing them all
 # ([Lesson 11](11_retrieve_with_in_batch_negatives.ipynb)).
 
 # %%
@@ -511,7 +517,8 @@ assert not default or costs["times the retriever's"][1] == 65, "the ranker shoul
 # %% [markdown]
 # ## Recommend
 #
-# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown.
+# In the small matrix we can look up the mean watch ratio of the ten videos that each model would have shown. We order
+# by the predicted logarithm, which gives the order of the ratios.
 
 # %%
 truth = test.pivot(index="user_row", columns="video_row", values=WATCH_RATIO)  # (n_test_users, n_test_videos)
@@ -525,24 +532,24 @@ assert not default or watched["verdict"]["biases"] == "worse", "personal lists s
 results_table(watched.reset_index().rename(columns={"mean": "mean watch ratio"}))
 
 # %% [markdown]
-# Here are the retriever's first five videos for one user of the test, with what that user did watch of them.
+# Here are the retriever's first five videos for one user of the test (first seed). Prediction and outcome are ratios,
+# not logarithms.
 
 # %%
-captions = tables.captions.set_index(VIDEO_ID)
 viewer = USER if (test[USER_ID] == USER).any() else test[USER_ID].iloc[0]  # the archive's test has other users
 asked = test[test[USER_ID] == viewer].reset_index(drop=True)
 asked["predicted"] = predict_ratio(logs_of[RETRIEVER][0], asked)
-asked = asked.nlargest(5, "predicted").join(captions[["caption", "topic_tag"]], on=VIDEO_ID)
-results_table(asked[["caption", "topic_tag", "predicted", WATCH_RATIO]], digits=2)
+asked = asked.nlargest(5, "predicted").join(tables.captions.set_index(VIDEO_ID)["caption"], on=VIDEO_ID)
+results_table(asked[["caption", "predicted", WATCH_RATIO]], digits=2)
 
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# Three mistakes of an earlier recipe raise no error and lower the score. We train the retriever with one at a time (one
-# seed) and compare on the validation part.
+# Three mistakes raise no error and lower the score. We train the retriever with one at a time, with all seeds, and
+# compare on the validation part.
 #
-# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside what
-# was left, row by row.
+# **1. Categories by row position.** Videos with a gap in the daily table were dropped, and the categories put beside
+# the rest, row by row.
 
 # %% tags=["nbval-check-output"]
 complete = videos[VIDEO_ID].isin(tables.item_daily_features.dropna(subset="video_duration")[VIDEO_ID]).to_numpy()
@@ -551,8 +558,8 @@ by_position[complete] = tags[: complete.sum()]
 print(f"{(by_position != tags).any(axis=1).mean():.0%} of the videos have the wrong categories")
 
 # %% [markdown]
-# **2. Ids and codes as quantities.** A network that gets `video_id=998` as a number is told that it is almost 999, and a
-# text becomes its place in the alphabet.
+# **2. Ids and codes as quantities.** As a number, `video_id=998` is almost 999. A text becomes its place in the
+# alphabet.
 
 
 # %%
@@ -567,24 +574,32 @@ def as_quantities(ids, words, numbers):
 # %%
 wrong_videos = *video_raw[:2], np.hstack([videos[VIDEO_NUMBERS], by_position])
 changed = {"categories by position": (encoded[0], encode(wrong_videos, seen_videos))}
-of_users, of_videos = encode(as_quantities(*user_raw), seen_users), encode(as_quantities(*video_raw), seen_videos)
-changed["ids and codes as quantities"] = of_users, of_videos
-on_raw = train_model("dot", SEEDS[0], to_target=lambda ratio: ratio, loss="mse")
-by_mistake = {"none": predict_ratio(logs_of[RETRIEVER][0], validation)}
+sides = (user_raw, seen_users), (video_raw, seen_videos)
+changed["ids and codes as quantities"] = [encode(as_quantities(*raw_side), seen) for raw_side, seen in sides]
+
+
+def ratios_of(trained, encoded):
+    logs = [lambda views, model=model: predict(model, views, encoded) for model in trained]
+    return np.stack([predict_ratio(one, validation) for one in logs])  # (n_seeds, n_validation)
+
+
+by_mistake = {"none": ratios_of(models[RETRIEVER], encoded)}
 for name, wrong in changed.items():
-    model = train_model("dot", SEEDS[0], wrong)
-    by_mistake[name] = predict_ratio(lambda views, model=model, wrong=wrong: predict(model, views, wrong), validation)
-by_mistake["squared error on the raw ratio"] = predict(on_raw, validation)
+    by_mistake[name] = ratios_of([train_model("dot", seed, wrong) for seed in SEEDS], wrong)
+on_raw = (train_model("dot", seed, to_target=lambda ratio: ratio, loss="mse") for seed in SEEDS)
+by_mistake["squared error on the raw ratio"] = np.stack([predict(model, validation) for model in on_raw])
+
+# %%
 mistakes = comparison.compare_rmse(by_mistake, validation, WATCH_RATIO, against="none").set_index("model")
-mistakes["R²"] = [explained(predicted, held_out) for predicted in by_mistake.values()]
+mistakes["R²"] = [np.mean([explained(one, held_out) for one in some]) for some in by_mistake.values()]
 assert not default or (mistakes["verdict"].iloc[1:] == "worse").all(), "each mistake should lower the score"
-results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").rename(columns={"mean": "RMSE"}))
+results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMSE"}))
 
 # %% [markdown]
 # ## In practice
 #
-# - **Two stages.** A retriever picks candidates out of everything, a ranker orders those few. It can read features of the
-#   *pair*, such as the time since the last view. Without them it has to learn to multiply (Rendle et al., 2020).
+# - **Two stages.** A retriever picks candidates, a ranker orders those few. It can read features of the *pair*, such as
+#   the time since the last view. Without them it has to learn to multiply (Rendle et al., 2020).
 # - **Counts from the future.** We summed the daily counts over all days, also those after a view.
 # - **Short videos win.** Five seconds are easier to fill than five minutes. Watch *time* grows with the length instead;
 #   Zhan et al. (2022) correct it for that.
@@ -604,7 +619,7 @@ results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").
 #
 # <details><summary>Answer</summary>
 #
-# No. It is nearer to the median, which minimises the absolute error. A sum of predictions needs the mean.
+# No. It is nearer to the median, which minimises the absolute error.
 #
 # </details>
 #
@@ -613,30 +628,33 @@ results_table(mistakes.reset_index(names="mistake").drop(columns="seed_spread").
 #
 # <details><summary>Answer</summary>
 #
-# All that it keeps now. The layer is linear before its relu: the new input only adds a part, for every pair.
+# All that it keeps now. The layer is linear before its relu: the new input only adds a part for every pair.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. **Hide fewer ids.** Train the retriever with `HIDE_ID` at 0, 0.5 and 0.95. Aim at a validation loss that is worst at 0.
-# 2. **Cold videos.** Without training: set the index of all videos to 0 before predicting for the validation part. Aim
-#    at nearly all of the $R^2$: what the features alone can say.
-# 3. **No smearing.** Without training: leave the factor out for the retriever, on the validation part. Aim at a lower mean
-#    absolute error, and a mean prediction that is too low.
+# 1. **Give the towers ids.** Train the retriever with `HIDE_ID` at 0 and 0.9. Aim at a higher RMSE on the validation
+#    part at 0, and one that the data cannot tell from the lesson's at 0.9.
+# 2. **New videos.** A video that has just come in has no counts, and perhaps a new author. Without training: set its
+#    scaled counts to 0, their mean, then the word of its author to 0. Aim at an $R^2$ that falls by less than a fifth.
+# 3. **No smearing.** Without training: leave the factor out for the retriever, on the validation part. Aim at a lower
+#    mean absolute error, and a mean prediction that is too low.
 # 4. **Save and load.** Make one model of towers, head and smearing, save it, load it, and aim at equal predictions.
 #
 # [Solutions](solutions/09_predict_watch_ratio.ipynb)
 #
 # ## Takeaways
 #
-# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score fell
-#   most.
+# - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and the score
+#   fell.
 # - A squared error on the raw ratio did worse than Huber's on the logarithm with smearing.
-# - Both models beat the biases by far, and were level with a ridge regression on hand-made crosses.
-# - The heads were level, and the ranker needs 65 times the products, even with its first layer kept.
+# - Towers of features alone were better than the biases, and level with a ridge regression on hand-made crosses.
+# - The heads were level, within 1 % of the RMSE. The ranker needs 65 times the products, even with its first layer
+#   kept.
 #
-# **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not like.
+# **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
+# like.
 #
 # **References**
 #
