@@ -77,16 +77,16 @@ VALIDATION_FROM, TEST_FROM = 38, 48  # days, of 60
 DIM = 32  # numbers in a vector
 PASSED = 0.3  # what a view without a like counts in a history, where a like counts 1
 ID_DROPOUT = 0.3  # share of post ids hidden in training
-BATCH, EPOCHS = 64, 20  # users in a batch, passes over the users
-RATES = [0.005, 0.01, 0.02]  # learning rates to choose from
+BATCH, EPOCHS = 64, 15  # users in a batch, passes over the users
+RATES = [0.01, 0.02, 0.04, 0.08]  # learning rates to choose from
 SEEDS = [1, 2, 3]  # of the models in the test
 REPEATS = 20  # starts of the small model in "What goes wrong"
 USER = 5  # whose recommendations we look at
 
 # %%
 settings = (N_USERS, N_POSTS, VIEWS, VALIDATION_FROM, TEST_FROM, DIM, PASSED, ID_DROPOUT, BATCH, EPOCHS)
-default = settings == (700, 300, 80, 38, 48, 32, 0.3, 0.3, 64, 20)  # some claims are checked at these settings only
-default &= (RATES, SEEDS, REPEATS, USER) == ([0.005, 0.01, 0.02], [1, 2, 3], 20, 5)
+default = settings == (700, 300, 80, 38, 48, 32, 0.3, 0.3, 64, 15)  # some claims are checked at these settings only
+default &= (RATES, SEEDS, REPEATS, USER) == ([0.01, 0.02, 0.04, 0.08], [1, 2, 3], 20, 5)
 
 # %% [markdown]
 # ## Two towers for likes
@@ -611,7 +611,7 @@ database.close()
 # 1. **One class.** Without training: a model says yes to every later view. What are its accuracy and its AUC by user?
 #    (Aim at the share of likes, and at ½.)
 # 2. **Forget the views.** Set `PASSED` to 0, so that a view without a like counts nothing. How much NDCG@10 on
-#    validation does the chosen recipe lose? (Aim at a loss of about 0.01.)
+#    validation does the chosen recipe lose? (Aim at less than 0.02.)
 # 3. **Show the ids always.** Set `ID_DROPOUT` to 0. What happens to posts that nobody has viewed? (On validation,
 #    aim at a much smaller NDCG@10 for them alone.)
 # 4. **Help iALS.** Leave posts that nobody has viewed out of the fit of iALS with features, give each a vector from its
