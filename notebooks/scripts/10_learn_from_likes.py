@@ -469,15 +469,15 @@ axes.set(xlabel="NDCG@10, towers less rival, corrected interval", title="Test: r
 plt.show()
 
 # %% [markdown]
-# Towers win where history is missing: against iALS for users with at most five likes, against both on posts created
-# after the cut, where iALS reads a missing view as a "no" (exercise 4 helps it). Where histories are long, iALS with
-# features wins. Over all users, the data cannot tell towers from iALS.
+# Towers win where history is missing: barely against iALS for users with at most five likes, clearly against both on
+# posts created after the cut, where iALS reads a missing view as a "no" (exercise 4 helps it). Where histories are long,
+# iALS with features wins. Over all users, the data cannot tell towers from iALS.
 
 # %%
 verdict = found.set_index(["slice", "rival"])["verdict"]
 assert not default or (verdict["posts created after the cut"] == "better").all()
-assert not default or (verdict["at most 5 likes", "iALS"], verdict["more than 20 likes", RIVAL]) == ("better", "worse")
-assert not default or verdict["all users", "iALS"] == "cannot tell"
+assert not default or (verdict["all users", "iALS"], verdict["more than 20 likes", RIVAL]) == ("cannot tell", "worse")
+assert not default or found["difference"][found["slice"] == "at most 5 likes"].max() > 0.04, "against iALS"
 
 # %% [markdown]
 # ## Recommend
@@ -490,10 +490,12 @@ user = users.iloc[place]
 seen, of_towers = test.liked | test.passed, scores["towers"][0]  # (n_users, n_posts) each, of the first seed
 print(f"{user['country']}, reads {user['languages']}; liked {'; '.join(posts['caption'][test.liked[place]].tail(5))}")
 top = posts.iloc[metrics.recommend(of_towers[[place]], seen[[place]], 8)[0]]
-pd.DataFrame({"recommended": top["caption"], "in a language of the user": top["language"].isin(user["languages"])})
+pd.DataFrame(
+    {"recommended": top["caption"], "language": top["language"], "can read": top["language"].isin(user["languages"])}
+)
 
 # %% [markdown]
-# This user liked cooking posts in languages that they do not read, and gets more of these. Over all users whose
+# This user liked cooking posts in languages that they do not read, and gets more. Over all users whose
 # languages are known, how many of the top three can be read?
 
 # %%
@@ -533,7 +535,7 @@ print(*(f"{len(answer):,} rows agree" for answer in read), sep="\n")
 # %% [markdown]
 # This fallback tries to be a command. It ends up as the country of some posts, and nothing else happens.
 
-# %% tags=["nbval-check-output"]
+# %%
 attack = "IN'; DROP TABLE posts; --"
 attacked = postgres.run_query(engine, "posts.sql", until=posts["created_at"].max(), fallback=attack)
 assert (attacked["country"] == attack).any() and len(attacked) > 1, "the value should be just a value"
