@@ -87,7 +87,13 @@ of_views = {name: ndcg_of(each, tasks["validation"]) for name, each in with_view
 results_table(comparison.compare(of_views, against="PASSED = 0.3").drop(columns="seed_spread"))
 
 # %% [markdown]
-# See the interval of the difference.
+# Less than 0.02, and with one seed the interval leaves out the luck of training. Rivals gain from views, too: `make tune`
+# chose `passed` above 0 for EASE and both iALS.
+
+# %%
+assert abs(np.diff([each.mean() for each in of_views.values()])[0]) < 0.02
+tuned = baselines.load_tuned("likes")
+assert all(tuned[name].settings["passed"] > 0 for name in ("EASE", "iALS", "iALS with features"))
 
 # %% [markdown]
 # ## Exercise 3. Show the ids always
@@ -107,7 +113,10 @@ of_unviewed = {name: each.ndcg for name, each in found.items()}
 results_table(comparison.compare(of_unviewed, against="ID_DROPOUT = 0.3").drop(columns="seed_spread"))
 
 # %% [markdown]
-# See the interval of the difference.
+# Shown always, ids explain the likes alone, and the features of posts learn too little to stand for a post without one.
+
+# %%
+assert found["ID_DROPOUT = 0.0"].ndcg.mean() < 0.8 * found["ID_DROPOUT = 0.3"].ndcg.mean()
 
 # %% [markdown]
 # ## Exercise 4. Help iALS
@@ -150,3 +159,12 @@ for lift in (1, 2, 3):
     lifted.append((lift, ndcg_of(scores, task).mean(), of_new))
 lifted = pd.DataFrame(lifted, columns=["lift", "NDCG@10", "NDCG@10, new posts alone"])
 results_table(lifted)
+
+# %% [markdown]
+# Unlifted, new posts stay behind: every feature row holds a 0 for most posts, so the vectors are short. Lifted enough,
+# they are found, and take places from other posts. How far to lift is one more setting to choose on validation. Towers
+# need no such step.
+
+# %%
+alone = lifted["NDCG@10, new posts alone"]
+assert alone[0] < 0.05 < alone[2] and lifted["NDCG@10"][2] < lifted["NDCG@10"][0]
