@@ -307,8 +307,8 @@ for name in ("biases", "item CF"):
     predictions[f"{name}, tuned"] = baselines.predict_with_surprise(baselines.rating_model(name, **settings), *split)
 
 # %% [markdown]
-# The fourth reads the towers' 30 columns: a hundred boosted trees, each fitted to the errors of those before. They may
-# combine any column of the user with any of the movie.
+# The fourth reads the towers' 30 columns: a hundred boosted decision trees, each fitted to the errors of those before. They
+# may combine any column of the user with any of the movie.
 
 
 # %%
