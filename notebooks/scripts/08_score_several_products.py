@@ -27,7 +27,7 @@
 # - how to notice that a model does not see its input.
 #
 # **What you'll need**: [Lesson 04](04_build_two_towers_from_scratch.ipynb) for what a tower is,
-# [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) for towers in Keras. One minute; 0.9 GB of memory.
+# [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) for towers in Keras. One minute; 1.0 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
