@@ -490,9 +490,7 @@ user = users.iloc[place]
 seen, of_towers = test.liked | test.passed, scores["towers"][0]  # (n_users, n_posts) each, of the first seed
 print(f"{user['country']}, reads {user['languages']}; liked {'; '.join(posts['caption'][test.liked[place]].tail(5))}")
 top = posts.iloc[metrics.recommend(of_towers[[place]], seen[[place]], 8)[0]]
-pd.DataFrame(
-    {"recommended": top["caption"], "language": top["language"], "can read": top["language"].isin(user["languages"])}
-)
+top.assign(readable=top["language"].isin(user["languages"]))[["caption", "language", "readable"]]
 
 # %% [markdown]
 # This user liked cooking posts in languages that they do not read, and gets more. Over all users whose
