@@ -59,6 +59,7 @@ from recsys_utils.setup import set_up
 
 set_up(keras=3)
 
+# %%
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
