@@ -578,6 +578,7 @@ sides = (user_raw, seen_users), (video_raw, seen_videos)
 changed["ids and codes as quantities"] = [encode(as_quantities(*raw_side), seen) for raw_side, seen in sides]
 
 
+# %%
 def ratios_of(trained, encoded):
     logs = [lambda views, model=model: predict(model, views, encoded) for model in trained]
     return np.stack([predict_ratio(one, validation) for one in logs])  # (n_seeds, n_validation)
