@@ -584,7 +584,6 @@ def ratios_of(trained, encoded):
     return np.stack([predict_ratio(one, validation) for one in logs])  # (n_seeds, n_validation)
 
 
-# %%
 by_mistake = {"none": ratios_of(models[RETRIEVER], encoded)}
 for name, wrong in changed.items():
     by_mistake[name] = ratios_of([train_model("dot", seed, wrong) for seed in SEEDS], wrong)
