@@ -13,22 +13,22 @@
 # ---
 
 # %% [markdown]
-# # Beat the rating baselines with biases, ids and content
+# # Beat the rating baselines with biases, content, time and history
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/07_beat_the_rating_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/07_beat_the_rating_baselines.ipynb)
 #
-# **What you'll do**: build two towers that predict movie ratings better than the classic baselines, and recommend to a
-# user who has rated nothing.
+# **What you'll do**: build two towers that predict ratings better than every tuned classic baseline, one rung at a
+# time, and recommend to a user who has rated nothing.
 #
 # **What you'll learn**
 #
-# - to start from a mean and two shrunk biases, and let the towers learn the rest;
-# - to put ids and features into one tower that can do without the id;
-# - to serve a new user from the tastes that they state, and to save the model;
+# - to start from shrunk biases and let the towers learn what they leave;
+# - to make every feature out-of-fold, averages and histories alike;
+# - to measure what ids, content, time, the dot product and the history each bring;
 # - why a good rating model is not a good recommender.
 #
 # **What you'll need**: nothing from other lessons. [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) explains
-# the baselines and [Lesson 06](06_predict_ratings.ipynb) the content features. One minute and 1.5 GB of memory.
+# the baselines and [Lesson 06](06_predict_ratings.ipynb) how averages leak. One minute and 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -60,31 +60,42 @@ from recsys_utils.setup import set_up
 set_up(keras=3)
 
 import time
+from itertools import pairwise
+from typing import NamedTuple
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from sklearn.preprocessing import StandardScaler
 
-from recsys_utils import baselines, comparison, features, leaderboard, metrics, splits
+from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# These sizes were chosen on a validation part, cut from the training part by the same split. More epochs and smaller
-# batches were slightly better there; these fit into a minute.
+# The sizes were chosen on validation parts, cut from the training parts as the tests were cut from everything.
 
 # %% tags=["parameters"]
-SEED = 1
+SEEDS = (1, 2, 3)
 DIM = 32
 HIDDEN = (128, 64)
+DROPOUT = 0.2
 EPOCHS = 6
-BATCH = 512
-SHRINK = 5  # ratings' worth of doubt in a bias
-WITH_IDS = True
-DROP_USER_ID, DROP_ITEM_ID = 0.3, 0.8
+BATCH = 1000
+RATE = 0.003
+FOLDS = 10
+SHRINK = 4  # ratings' worth of doubt in an average
+LEAST = 10  # training ratings of a movie that a history tells
 USER = 2
+
+# %%
+chosen = (SEEDS, DIM, HIDDEN, DROPOUT, EPOCHS, BATCH, RATE, FOLDS, SHRINK, LEAST)
+default = chosen == ((1, 2, 3), 32, (128, 64), 0.2, 6, 1000, 0.003, 10, 4, 10)
+if not default:
+    print("Other settings than the page's: claims that hold for the page's settings are not checked.")
 
 # %% [markdown]
 # ## Data
@@ -95,30 +106,32 @@ USER = 2
 movielens = load_movielens()
 ratings, items = movielens.ratings, movielens.items
 users = np.unique(ratings[USER_ID])
-print(f"{len(ratings):,} ratings, {len(users)} users, {len(items):,} movies")
+genres = items[GENRES].str.get_dummies("|").drop(columns="(no genres listed)")  # (n_items, 19)
+print(f"{len(ratings):,} ratings, {len(users)} users, {len(items):,} movies, {genres.shape[1]} genres")
 items.head(3)
 
 # %% [markdown]
 # Two splits: a fifth of the ratings at random, to compare with published tables, and the last fifth of each user's
-# ratings, closer to what a recommender is asked.
+# ratings, closer to what a recommender is asked. By time, a feature may only look back; in the random split, later
+# ratings are training data like others.
 
 # %% tags=["nbval-check-output"]
 two_splits = {"random": splits.split_random(ratings), "by time": splits.split_by_time(ratings)}
+MAY_LOOK_AHEAD = {"random": True, "by time": False}
 for name, split in two_splits.items():
     print(f"{name}: {len(split.train):,} to train on, {len(split.test):,} to test")
 
 # %% [markdown]
 # ## The idea: towers for what the biases leave
 #
-# Some users are generous and some movies are good: much of a rating is the mean $\mu$ and [two
-# biases](../docs/glossary.md#bias), $b_u$ of the user
-# and $b_i$ of the movie (Koren et al., 2009). The towers learn what is left. The user tower turns what we know of a
-# user into a vector $q_u$, the item tower what we know of a movie into a vector $c_i$, and they meet in a [dot
+# Some users are generous and some movies are good: much of a rating is the mean $\mu$ and two
+# [biases](../docs/glossary.md#bias), $b_u$ of the user and $b_i$ of the movie (Koren et al., 2009). The towers learn
+# what is left. Each gives a vector and a correction of the bias, $a_u$ and $a_i$; the vectors meet in a [dot
 # product](../docs/glossary.md#dot-product):
 #
-# $$\hat r_{ui} = \mu + b_u + b_i + q_u \cdot c_i$$
+# $$\hat r_{ui} = \mu + b_u + b_i + a_u + a_i + q_u \cdot c_i$$
 #
-# By hand, for two users and two movies, with vectors of length 2:
+# By hand, for two users and two movies, without corrections:
 
 # %% tags=["nbval-check-output"]
 mean, user_bias, item_bias = 3.5, np.array([0.5, -0.5]), np.array([0.2, -0.2])
@@ -127,275 +140,366 @@ c = np.array([[0.8, -0.3], [-0.8, 0.3]])  # (movies, dim)
 print((mean + user_bias[:, None] + item_bias + q @ c.T).round(1))  # (users, movies)
 assert np.isclose((q @ c.T)[0, 0], 0.8), "the match of the first user with the first movie"
 
-# %% [markdown]
-# ## What there is to beat
-#
-# Four models of lesson 02, at their library's default settings: the mean; the mean with the two biases;
-# [SVD](../docs/glossary.md#svd), which adds
-# a learnt vector for each user and each movie; and [item CF](../docs/glossary.md#item-cf), which predicts from the same
-# user's ratings of similar
-# movies, as deviations from the biases.
-
 # %%
-from surprise import SVD, BaselineOnly, KNNBaseline
-
-
-def predict_baselines(train, test):
-    item_cf = KNNBaseline(sim_options={"name": "pearson_baseline", "user_based": False}, verbose=False)
-    return {
-        "mean": np.full(len(test), train[RATING].mean()),
-        "bias": baselines.predict_with_surprise(BaselineOnly(verbose=False), train, test),
-        "SVD": baselines.predict_with_surprise(SVD(random_state=SEED), train, test),
-        "item CF, deviations": baselines.predict_with_surprise(item_cf, train, test),  # (n_test,)
-    }
-
-
-predictions = {name: predict_baselines(*split) for name, split in two_splits.items()}
+layers = ["Dense 128, relu", "Dense 64, relu", "Dense 33, plus the id's 33 numbers"]
+diagram.draw_two_towers(
+    diagram.Tower("user tower", {"user id": 672, "content": 26, "time": 6, "history": 2000}, [*layers, "plus history"]),
+    diagram.Tower("movie tower", {"movie id": 9066, "content": 23}, [*layers, "vector and correction"]),
+    meet="dot product + both corrections",
+    loss="squared error of what the biases leave",
+)
 
 # %% [markdown]
 # ## Shrunk biases
 #
-# A bias is a mean deviation, pulled towards 0 as if `SHRINK` more ratings of 0 had been seen: a movie with one rating of
-# five stars is not yet a masterpiece. Each row [leaves its own rating out](../docs/glossary.md#leave-one-out), as in
-# lesson 06, so that the feature does not
-# contain the target.
+# A bias is a mean deviation, shrunk as if `SHRINK` more ratings of deviation 0 had been seen: a movie with one rating
+# of five stars is not yet a masterpiece. Users and movies take turns; what they leave is the **residual**.
 
 
 # %%
-def own_rating(rows, train):
-    if not {USER_ID, ITEM_ID} <= set(rows.columns):
-        return np.full(len(rows), np.nan)
-    return rows.merge(train, how="left", on=[USER_ID, ITEM_ID], suffixes=("_", ""))[RATING].to_numpy()
+def place(rows):
+    return np.searchsorted(users, rows[USER_ID]), np.searchsorted(items[ITEM_ID], rows[ITEM_ID])
 
 
-def shrunk_mean(values, ids, wanted, own):
-    """Mean of the values of each wanted id, without the row's own, and how many there are."""
-    sums = values.groupby(ids).agg(["sum", "size"]).reindex(wanted, fill_value=0).to_numpy()  # (n_rows, 2)
-    count = sums[:, 1] - ~np.isnan(own)
-    return (sums[:, 0] - np.nan_to_num(own)) / (count + SHRINK), count
+def fit_biases(known, sweeps=15):
+    (u, i), stars = place(known), known[RATING].to_numpy()
+    of_user, of_item, mean = np.zeros(len(users)), np.zeros(len(items)), stars.mean()
+    n_user, n_item = np.bincount(u, minlength=len(users)), np.bincount(i, minlength=len(items))
+    for _ in range(sweeps):
+        of_item = np.bincount(i, stars - mean - of_user[u], len(items)) / (n_item + SHRINK)
+        of_user = np.bincount(u, stars - mean - of_item[i], len(users)) / (n_user + SHRINK)
+    return mean + of_user, of_item, stars - mean - of_user[u] - of_item[i]
 
 
 # %% [markdown]
-# ## Describe movies and users
+# ## Content
 #
-# The item side: id, bias, how many ratings the bias rests on, year, average, genres.
+# A movie is described by its bias, how often it was rated, year, spread of its residuals and genres. A user is
+# described by the same of what they rated: bias, count, spread, the average year and popularity, and how far each genre
+# lies above their usual rating.
 
 
 # %%
-def describe_items(rows, train):
-    mean = train[RATING].mean()
-    bias, count = shrunk_mean(train[RATING] - mean, train[ITEM_ID], rows[ITEM_ID], own_rating(rows, train) - mean)
-    side = pd.DataFrame(features.item_features(rows, train, items), columns=features.ITEM_FEATURES)
-    side = side.drop(columns="movie id").assign(bias=bias, count=np.log1p(count))
-    return {"id": np.searchsorted(items[ITEM_ID], rows[ITEM_ID]), "features": side, "bias": bias}
+def describe_content(known, item_bias, user_bias, residual):
+    (u, i), size = place(known), (len(users), len(items))
+    left, ones = csr_array((residual, (u, i)), size), csr_array((np.ones(len(u)), (u, i)), size)
+    n_user, n_item = ones.sum(axis=1), ones.sum(axis=0)  # (n_users,), (n_items,)
+    year = items[YEAR].where(items[YEAR] > 0, items[YEAR].median()).to_numpy()
+    usual = np.column_stack([np.log1p(n_item), year])  # (n_items, 2)
+    spread = [np.sqrt((left.power(2).sum(axis=axis) + SHRINK) / (n + SHRINK)) for axis, n in ((1, n_user), (0, n_item))]
+    averages = ones @ usual / np.maximum(n_user, 1)[:, None]  # (n_users, 2)
+    centred = (usual - usual.mean(axis=0)) / usual.std(axis=0)  # (n_items, 2)
+    slopes = left @ centred / (ones @ centred**2 + SHRINK)  # (n_users, 2)
+    tastes = left @ genres.to_numpy() / (ones @ genres.to_numpy() + SHRINK)  # (n_users, 19)
+    user = np.column_stack([user_bias, np.log1p(n_user), spread[0], averages, slopes, tastes])  # (n_users, 26)
+    return user, np.column_stack([item_bias, usual, spread[1], genres])  # (n_items, 23)
 
 
 # %% [markdown]
-# A user's bias is the mean deviation of what they rated *from those movies' biases*.
+# ## Time
+#
+# What is known about the moment of a rating: the date, for how long and for how many ratings the user has been at it,
+# and the average of their residuals around then, over five and twenty ratings. A user in a generous hour stays generous.
 
 
 # %%
-def user_biases(rows, train):
-    mean, bias_of = train[RATING].mean(), pd.Series(describe_items(items, train)["bias"], items[ITEM_ID])
-    deviation = train[RATING] - mean - train[ITEM_ID].map(bias_of)
-    own = own_rating(rows, train)
-    if ITEM_ID in rows:
-        own = own - mean - rows[ITEM_ID].map(bias_of).to_numpy()
-    return shrunk_mean(deviation, train[USER_ID], rows[USER_ID], own)
+def describe_moment(rows, known, residual, look_ahead):
+    at = 1e10 * place(known)[0] + known[TIMESTAMP].to_numpy()  # (n_known,) one line of time, user after user
+    order = np.argsort(at, kind="stable")
+    at, total = at[order], np.concatenate([[0], np.cumsum(residual[order])])
+    now, whose = rows[TIMESTAMP].to_numpy(), 1e10 * place(rows)[0]
+    start, before, end = (np.searchsorted(at, point) for point in (whose, whose + now, whose + 1e10))
+    after = np.searchsorted(at, whose + now, "right") if look_ahead else before
+    since = np.maximum(whose + now - at[np.minimum(start, len(at) - 1)], 0) / 86_400  # days
+    columns = [now, np.log1p(since), np.log1p(before - start), (before - start) / np.maximum(end - start, 1)]
+    for width in (5, 20):
+        low, high = np.maximum(before - width, start), np.minimum(after + width * look_ahead, end)
+        columns.append((total[high] - total[low]) / (high - low + SHRINK))
+    return np.column_stack(columns)  # (n_rows, 6)
 
 
 # %% [markdown]
-# The user side: id, bias, count, average, how far each genre's average lies above it, and two things that are known
-# when a prediction is made: the date, and for how long the user has been rating.
+# ## History
+#
+# A user's history is a long row: their residual for each movie that was rated often enough, 0 elsewhere. Its scale keeps
+# long histories from shouting.
+
 
 # %%
-GENRE_AVERAGES = list(features.GENRE_NAMES)
+def describe_history(known, residual, often):
+    table = csr_array((residual, place(known)), (len(users), len(items)))[:, often]  # (n_users, n_often)
+    n_rated = (table != 0).sum(axis=1)
+    return (0.3 * table.toarray() / np.sqrt(n_rated + SHRINK)[:, None]).astype("float32")
 
 
-def describe_users(rows, train):
-    bias, count = user_biases(rows, train)
-    side = pd.DataFrame(features.user_features(rows, train, items), columns=features.USER_FEATURES)
-    side[GENRE_AVERAGES] = side[GENRE_AVERAGES].sub(side["rating ave"], axis=0)
-    date = rows[TIMESTAMP].to_numpy()
-    seconds = date - train.groupby(USER_ID)[TIMESTAMP].min().reindex(rows[USER_ID]).to_numpy()
-    days = np.log1p(np.maximum(seconds, 0) / 86_400)
-    side = side.assign(**{"rating count": np.log1p(count)}, bias=bias, days=days, date=date).drop(columns="user id")
-    return {"id": np.searchsorted(users, rows[USER_ID]) + 1, "features": side, "bias": bias}  # id 0: somebody new
+# %% [markdown]
+# ## Out-of-fold, all of it
+#
+# One function describes rows by what is known. Test rows are described by the training part. A training row has to be
+# described without its own rating, or the features contain the target, a [leak](../docs/glossary.md#leakage) (Kaufman
+# et al., 2012). Leaving out only that one is no cure: it can be decoded
+# ([Lesson 06](06_predict_ratings.ipynb)). So we deal the training rows into folds, and describe each fold by the others:
+# the features are **[out-of-fold](../docs/glossary.md#out-of-fold)**.
 
+
+# %%
+class Described(NamedTuple):
+    user: np.ndarray  # (n_rows, 32)
+    item: np.ndarray  # (n_rows, 23)
+    ids: np.ndarray  # (n_rows, 3) of user, movie and history
+    base: np.ndarray  # (n_rows, 2) mean and user's bias, movie's bias; stars
+    history: np.ndarray  # (n_users, n_often)
+
+
+def describe(rows, known, look_ahead, often, fold=0):
+    (u, i), (user_bias, item_bias, residual) = place(rows), fit_biases(known)
+    of_user, of_item = describe_content(known, item_bias, user_bias, residual)
+    user = np.hstack([of_user[u], describe_moment(rows, known, residual, look_ahead)])
+    ids = np.column_stack([u, i, fold * len(users) + u])
+    base = np.column_stack([user_bias[u], item_bias[i]])
+    return Described(user, of_item[i], ids, base, describe_history(known, residual, often))
+
+
+# %%
+class Prepared(NamedTuple):
+    rows: Described  # the training rows, fold after fold; `history` has a table a fold, one of all, and nobody's row
+    stars: np.ndarray  # (n_train,)
+    describe: callable  # describes other rows by the whole training part
+
+
+def prepare(train, look_ahead, folds=FOLDS):
+    fold = np.random.default_rng(1).integers(folds, size=len(train))
+    often = np.bincount(place(train)[1], minlength=len(items)) >= LEAST  # (n_items,)
+    parts = [describe(train[fold == one], train[fold != one], look_ahead, often, one) for one in range(folds)]
+    stars = train[RATING].to_numpy()[np.argsort(fold, kind="stable")]
+    rows = Described(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    of_all = describe(train[:1], train, look_ahead, often).history
+    rows = rows._replace(history=np.concatenate([rows.history, of_all, 0 * of_all[:1]]))
+    return Prepared(rows, stars, lambda rows: describe(rows, train, look_ahead, often, folds))
+
+
+# %%
+prepared = {name: prepare(split.train, MAY_LOOK_AHEAD[name]) for name, split in two_splits.items()}
+of_test = {name: prepared[name].describe(split.test) for name, split in two_splits.items()}
 
 # %% [markdown]
 # ## Two towers
 #
-# Each tower adds two vectors: one from the features through two hidden layers, one from the id. The id's vector is
-# often [dropped](../docs/glossary.md#dropout) in training, a movie's more often than not, so that a tower learns to do
-# without: a user or a movie
-# without ratings has no other way (Volkovs et al., 2017). It also pays a small
-# [penalty](../docs/glossary.md#regularisation) for its length.
+# Each tower reads features through two hidden layers, and adds what it looks up by id. That table learns at a tenth of
+# the pace, because an id knows its few ratings by heart soon. In a tenth of the training rows the id is hidden: the row
+# of *nobody*, after the last id, stands in its place and is trained, for new users and movies (after Volkovs et al.,
+# 2017).
 
 
 # %%
-def look_up(row, n_ids, drop):
-    near_zero = keras.initializers.RandomNormal(stddev=0.01)
-    vector = keras.layers.Embedding(n_ids, DIM, embeddings_initializer=near_zero)(row)  # (batch, DIM)
-    small = keras.regularizers.L2(0.01 / BATCH)
-    return keras.layers.Dropout(drop, noise_shape=(None, 1), activity_regularizer=small)(vector)  # a whole row or none
-
-
-# %% [markdown]
-# Each tower also outputs a bias: the shrunk one, corrected by what the vector says.
-
-
-# %%
-def make_tower(name, n_ids, n_features, drop):
+def make_tower(name, n_ids, n_features):
     row = keras.Input((), name=f"{name}_id", dtype="int32")
-    content = keras.Input((n_features,), name=f"{name}_features")
-    start = keras.Input((1,), name=f"{name}_bias")
-    hidden = content
+    features = keras.Input((n_features,), name=f"{name}_features")
+    hidden = features  # (batch, n_features)
     for width in HIDDEN:
-        hidden = keras.layers.Dropout(0.2)(keras.layers.Dense(width, "relu")(hidden))
-    vector = keras.layers.Dense(DIM)(hidden)  # (batch, DIM)
-    if WITH_IDS:
-        vector = keras.layers.Add()([vector, look_up(row, n_ids, drop)])  # (batch, DIM)
-    bias = keras.layers.Add()([start, keras.layers.Dense(1)(vector)])  # (batch, 1)
-    return keras.Model([row, content, start], [vector, bias], name=f"{name}_tower")
+        hidden = keras.layers.Dropout(DROPOUT)(keras.layers.Dense(width, "relu")(hidden))
+    near_zero = keras.initializers.RandomNormal(stddev=0.05)
+    of_features = keras.layers.Dense(DIM + 1, kernel_initializer=near_zero)(hidden)
+    of_id = keras.layers.Embedding(n_ids + 1, DIM + 1)(row)
+    return [row, features], keras.layers.Add()([of_features, keras.layers.Rescaling(0.1)(of_id)])  # (batch, DIM + 1)
 
 
 # %% [markdown]
-# The two meet in the formula from above.
+# The history goes through one linear layer: each movie has a vector, and the user's history is the sum of these,
+# weighted by the residuals. SVD++ and its relatives read histories alike (Koren, 2008).
 
 
 # %%
-def make_model(n_user_features, n_item_features, mean):
-    user_tower = make_tower("user", len(users) + 1, n_user_features, DROP_USER_ID)
-    item_tower = make_tower("item", len(items), n_item_features, DROP_ITEM_ID)
-    (q, user_bias), (c, item_bias) = user_tower.output, item_tower.output
-    total = keras.layers.Add()([user_bias, item_bias, keras.layers.Dot(axes=1)([q, c])])  # (batch, 1)
-    stars = keras.layers.Rescaling(1.0, offset=mean)(total)
-    return keras.Model(user_tower.inputs + item_tower.inputs, stars), user_tower, item_tower
+def read_history(history):
+    row = keras.Input((), name="history", dtype="int32")
+    table = keras.layers.Embedding(*history.shape, weights=[history], trainable=False)
+    return row, keras.layers.Dense(DIM, use_bias=False)(table(row))  # (batch, DIM)
 
 
 # %% [markdown]
-# Keras wants arrays: the id, the features on one scale and the bias. A feature more than six standard deviations out is
-# cut off there.
+# The last number of each tower corrects the bias; the others are the vector. `parts` says which rungs are in.
 
 # %%
-from sklearn.preprocessing import StandardScaler
+PARTS = ("ids", "content", "time", "dot product", "history")
 
 
-def as_inputs(side, scaler):
-    scaled = scaler.transform(side["features"]).clip(-6, 6).astype("float32")
-    return [side["id"].astype("int32"), scaled, side["bias"].astype("float32")[:, None]]
+def make_model(rows, parts):
+    user, of_user = make_tower("user", len(users), rows.user.shape[1])
+    movie, of_movie = make_tower("movie", len(items), rows.item.shape[1])
+    q, c = of_user[:, :DIM], of_movie[:, :DIM]  # (batch, DIM) each
+    if "history" in parts:
+        row, told = read_history(rows.history)
+        user, q = [*user, row], keras.layers.Add()([q, told])
+    sides = [keras.Model(user, [q, of_user[:, DIM:]]), keras.Model(movie, [c, of_movie[:, DIM:]])]
+    terms = [of_user[:, DIM:], of_movie[:, DIM:]] + [keras.layers.Dot(axes=1)([q, c])] * ("dot product" in parts)
+    return keras.Model([*user, *movie], keras.layers.Add()(terms)), *sides
 
 
 # %% [markdown]
-# A trained model keeps its training rows, for the averages, and its scalers, which are fitted on those rows alone.
+# Features come on one scale, fitted to training rows, and end five standard deviations out. What is not in `parts` is
+# hidden: features are 0 and ids nobody's.
 
 
 # %%
-class TwoTowers:
-    def __init__(self, train):
-        self.train = train
-        sides = describe_users(train, train), describe_items(train, train)
-        self.scalers = [StandardScaler().fit(side["features"]) for side in sides]
-        keras.utils.set_random_seed(SEED)
-        widths = [side["features"].shape[1] for side in sides]
-        self.model, self.user_tower, self.item_tower = make_model(*widths, train[RATING].mean())
-
-    def inputs(self, rows):
-        of_user, of_item = describe_users(rows, self.train), describe_items(rows, self.train)
-        return as_inputs(of_user, self.scalers[0]) + as_inputs(of_item, self.scalers[1])
-
-    def predict(self, rows):
-        return np.asarray(self.model(self.inputs(rows)))[:, 0].clip(0.5, 5)  # (n_rows,) stars
+def as_inputs(rows, scalers, parts, hide=0.0):
+    sides = [scale.transform(x).clip(-5, 5) for scale, x in zip(scalers, (rows.user, rows.item), strict=True)]
+    content, moment = np.split(sides[0], [-6], axis=1)
+    user = np.hstack([content * ("content" in parts), moment * ("time" in parts)]).astype("float32")
+    item = (sides[1] * ("content" in parts)).astype("float32")
+    hidden = np.random.default_rng(1).random((len(user), 2)) < (hide if "ids" in parts else 1)
+    ids = np.where(hidden, [len(users), len(items)], rows.ids[:, :2]).astype("int32")
+    of_user = [ids[:, 0], user] + [rows.ids[:, 2].astype("int32")] * ("history" in parts)
+    return of_user, [ids[:, 1], item]
 
 
 # %% [markdown]
 # ## Train
 #
-# Adam, with a learning rate that falls to zero along a cosine. A twentieth of the training rows is held back for the
-# curve. It is not as clean as a test: a rating that is held back still counts in the averages of the other rows.
+# The target is what the biases leave. Adam's rate falls to zero along a cosine.
 
 
 # %%
-def fit(train):
-    train = train.sample(frac=1, random_state=SEED)  # Keras holds back the last rows
-    towers = TwoTowers(train)
-    falling = keras.optimizers.schedules.CosineDecay(3e-3, EPOCHS * int(0.95 * len(train) / BATCH))
-    adam = keras.optimizers.Adam(falling)
-    towers.model.compile(adam, loss="mse", metrics=["mse"], steps_per_execution=32, jit_compile=False)
-    inputs, stars = towers.inputs(train), train[RATING].to_numpy()
-    history = towers.model.fit(inputs, stars, BATCH, EPOCHS, verbose=0, validation_split=0.05).history
-    return towers, {name: np.sqrt(values) for name, values in history.items()}
+class Towers(NamedTuple):
+    model: keras.Model
+    user: keras.Model  # gives q and the correction of the user's bias
+    item: keras.Model  # gives c and the correction of the movie's bias
+    scalers: list
+    parts: tuple
+    curve: pd.DataFrame  # squared errors, stars²
+
+
+def fit(data, parts=PARTS, seed=1, check=None):
+    keras.utils.set_random_seed(seed)
+    scalers = [StandardScaler().fit(x) for x in (data.rows.user, data.rows.item)]
+    model, user, item = make_model(data.rows, parts)
+    steps = EPOCHS * -(-len(data.stars) // BATCH)
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
+    model.compile(adam, loss="mse", steps_per_execution=20, jit_compile=False)
+    x, y = sum(as_inputs(data.rows, scalers, parts, 0.1), []), data.stars - data.rows.base.sum(axis=1)
+    if check is not None:
+        check = sum(as_inputs(check[0], scalers, parts), []), check[1] - check[0].base.sum(axis=1)
+    curve = model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
+    return Towers(model, user, item, scalers, parts, pd.DataFrame(curve, index=pd.RangeIndex(1, EPOCHS + 1)))
+
+
+def predict(towers, rows):
+    left = towers.model.predict(sum(as_inputs(rows, towers.scalers, towers.parts), []), BATCH, verbose=0)
+    return (rows.base.sum(axis=1) + left[:, 0]).clip(0.5, 5)  # (n_rows,) stars
 
 
 # %% [markdown]
-# One model for each split.
+# First a look at the validation part of the split by time, cut from its training part in the same way. This is how the
+# settings were chosen. The error on rows that training does not see flattens, while the error on the training rows goes
+# on falling. More epochs would learn ratings by heart.
 
 # %%
-ours = "content towers + ids + biases"
-towers, curves, train_seconds = {}, {}, {}
-for name, split in two_splits.items():
-    start = time.perf_counter()
-    towers[name], curves[name] = fit(split.train)
-    train_seconds[name] = time.perf_counter() - start
-    predictions[name][ours] = towers[name].predict(split.test)
-
-# %% [markdown]
-# The error on the rows held back falls and flattens, while the error on the rows trained on goes on falling: from here
-# on the model would mostly learn ratings by heart.
-
-# %%
-figure, axes = plt.subplots(1, 2, sharey=True)
-for axis, (name, curve) in zip(axes, curves.items(), strict=True):
-    axis.plot(range(1, EPOCHS + 1), curve["mse"], marker="o", label="trained on (with dropout)")
-    axis.plot(range(1, EPOCHS + 1), curve["val_mse"], marker="o", label="held back")
-    axis.set(title=f"Learning curves, {name}", xlabel="epoch")
-    assert EPOCHS == 1 or curve["val_mse"].min() < curve["val_mse"][0], "training should help on rows held back"
-axes[0].set(ylabel="RMSE (stars)")
-axes[0].legend()
+inner = splits.split_by_time(two_splits["by time"].train)
+of_inner = prepare(inner.train, look_ahead=False)
+watched = of_inner.describe(inner.test)
+curve = np.sqrt(fit(of_inner, check=(watched, inner.test[RATING].to_numpy())).curve)  # RMSE, stars
+figure, axis = plt.subplots()
+for column, label in {"loss": "trained on (with dropout)", "val_loss": "validation"}.items():
+    axis.plot(curve.index, curve[column], marker="o")
+    axis.annotate(label, (EPOCHS, curve[column].iloc[-1]), (8, 0), textcoords="offset points", va="center")
+axis.set(title="Learning curves, by time", xlabel="epoch", ylabel="RMSE (stars)", xlim=(0.8, EPOCHS * 1.5))
 plt.show()
+assert not default or curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] - 0.008, "training should help"
 
 # %% [markdown]
-# ## Evaluate against the baselines
+# ## One rung at a time
 #
-# Same splits, same metrics, one table, the mean first. RMSE is the root of the mean squared error and MAE the mean
-# absolute error, both in stars. Each row is compared with the towers: the difference of the RMSE, its 95 % bootstrap
-# interval over users, which is corrected for the number of comparisons, and a verdict on that row.
+# The first rung is the biases alone. Each further rung adds one part and trains anew. Before the dot product comes in,
+# a prediction is a sum of what the user tower says and what the movie tower says. The last rung has three seeds, the
+# others one.
 
 # %%
-tables = {}
-for name, (_, test) in two_splits.items():
-    table = comparison.compare_rmse(predictions[name], test, RATING, against=ours)
-    table["MAE"] = [metrics.mae(test[RATING], predicted) for predicted in predictions[name].values()]
-    tables[name] = table.drop(columns="seed_spread").rename(columns={"mean": "RMSE"})
-both = pd.concat(tables, names=["split"]).reset_index(level="split")
+rungs, towers, train_seconds = {}, {}, {}
+for name, split in two_splits.items():
+    rungs[name] = {"biases": of_test[name].base.sum(axis=1).clip(0.5, 5)}  # (n_test,)
+    for last, part in enumerate(PARTS):
+        start, seeds = time.perf_counter(), SEEDS if part == PARTS[-1] else SEEDS[:1]
+        fits = [fit(prepared[name], PARTS[: last + 1], seed) for seed in seeds]
+        train_seconds[name] = (time.perf_counter() - start) / len(seeds)
+        rungs[name][f"+ {part}"] = np.stack([predict(one, of_test[name]) for one in fits])  # (seeds, n_test)
+    towers[name] = fits[0]
+
+# %% [markdown]
+# Each rung is compared with the one before: the [RMSE](../docs/glossary.md#rmse-and-mae) in stars, the difference, and
+# its [interval over users](../docs/glossary.md#confidence-interval), widened for ten comparisons.
+
+# %%
+steps = []
+for name, predicted in rungs.items():
+    for before, after in pairwise(predicted):
+        pair, level = {one: predicted[one] for one in (before, after)}, 1 - 0.05 / (2 * len(PARTS))
+        row = comparison.compare_rmse(pair, two_splits[name].test, RATING, before, level=level)[1:]
+        steps.append(row.assign(split=name))
+steps = pd.concat(steps).rename(columns={"mean": "RMSE", "model": "rung"}).set_index(["split", "rung"])
+results_table(steps.reset_index(), digits=4)
+
+# %% [markdown]
+# RUNGPROSE
+
+# %%
+RUNGASSERT
+
+# %% [markdown]
+# ## Evaluate against the tuned baselines
+#
+# The rivals are those of Lesson 02, with settings that a search on validation chose. SVD and SVD++ take minutes to fit,
+# so we load what they predicted. One more rival sees our features: boosted trees (scikit-learn), which are not two
+# towers and may combine everything with everything. Their settings were chosen on validation, too (exercise 3).
+
+# %%
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+TREES = {"max_leaf_nodes": 15, "learning_rate": 0.05, "max_iter": 300, "min_samples_leaf": 40}
+
+
+def predict_with_trees(data, rows, **settings):
+    trees = HistGradientBoostingRegressor(early_stopping=False, random_state=1, **settings)
+    trees.fit(np.hstack([data.rows.user, data.rows.item]), data.stars - data.rows.base.sum(axis=1))
+    return (rows.base.sum(axis=1) + trees.predict(np.hstack([rows.user, rows.item]))).clip(0.5, 5)  # (n_rows,)
+
+
+# %% [markdown]
+# All in one table for each split. The differences are to the towers, over their three seeds; the intervals are corrected
+# for all comparisons of both tables.
+
+# %%
+ours, tables = "two towers", {}
+for name, split in two_splits.items():
+    predictions = {"mean": np.full(len(split.test), split.train[RATING].mean())}  # (n_test,)
+    predictions |= {f"{rival}, tuned": stars for rival, stars in baselines.load_rival_predictions(name).items()}
+    predictions["boosted trees, our features"] = predict_with_trees(prepared[name], of_test[name], **TREES)
+    predictions[ours] = rungs[name]["+ history"]
+    tables[name] = comparison.compare_rmse(predictions, split.test, RATING, against=ours, level=0.975)
+both = pd.concat(tables, names=["split"]).reset_index(level="split").rename(columns={"mean": "RMSE"})
 results_table(both)
 
 # %% [markdown]
-# Every baseline of the table is worse than the towers on both splits. This is one seed.
+# EVALPROSE
 
 # %%
-as_printed = EPOCHS >= 6 and WITH_IDS  # exercises 1 and 2 ask for less
-print(f"the smallest lead is at least {both['low'].min():.3f} stars")
-worse = both["verdict"].isin([comparison.WORSE, comparison.RIVAL])
-assert not as_printed or worse.all(), "the towers should beat every baseline on both splits"
+EVALASSERT
 
 # %% [markdown]
 # ## Recommend
 #
-# From here on we use the model of the split by time. Its item vectors and item biases are computed once. For each user,
-# the user tower runs on what is known at the end of their training ratings.
+# From here on we use the model of the split by time, first seed. The movie vectors are computed once. For each user, the
+# user tower runs on what is known at the end of their training ratings.
 
 # %%
-model, (train, test) = towers["by time"], two_splits["by time"]
+model, data, (train, test) = towers["by time"], prepared["by time"], two_splits["by time"]
 task = metrics.make_ranking_task(train, test, items[ITEM_ID])
-last = train.groupby(USER_ID)[TIMESTAMP].max().reindex(task.users)
-today = pd.DataFrame({USER_ID: task.users, TIMESTAMP: last.to_numpy()})
-user_inputs = as_inputs(describe_users(today, train), model.scalers[0])
-item_inputs = as_inputs(describe_items(items, train), model.scalers[1])
-user_vectors, user_bias = (np.asarray(part) for part in model.user_tower(user_inputs))  # (n_users, DIM), (n_users, 1)
-item_vectors, item_bias = (np.asarray(part) for part in model.item_tower(item_inputs))  # (n_items, DIM), (n_items, 1)
-scores = train[RATING].mean() + user_bias + item_bias.T + user_vectors @ item_vectors.T  # (n_users, n_items) stars
+last = train.groupby(USER_ID)[TIMESTAMP].max().reindex(task.users).to_numpy() + 1
+today = data.describe(pd.DataFrame({USER_ID: task.users, ITEM_ID: items[ITEM_ID].iloc[0], TIMESTAMP: last}))
+catalogue = data.describe(pd.DataFrame({USER_ID: users[0], ITEM_ID: items[ITEM_ID], TIMESTAMP: last[0]}))
+user_inputs = as_inputs(today, model.scalers, model.parts)[0]
+q, user_bias = (np.asarray(part) for part in model.user(user_inputs))  # (n_users, DIM), (n_users, 1)
+c, item_bias = (np.asarray(part) for part in model.item(as_inputs(catalogue, model.scalers, model.parts)[1]))
+user_bias, item_bias = user_bias + today.base[:, :1], (item_bias + catalogue.base[:, 1:]).T  # (n_users, 1), (1, n_items)
+scores = user_bias + item_bias + q @ c.T  # (n_users, n_items) stars
 
 # %% [markdown]
 # The ten movies with the highest prediction for one user, among those they have not rated:
@@ -412,32 +516,42 @@ show(metrics.recommend(scores[[row]], task.seen[[row]], k=10)[0], scores[row].cl
 # %% [markdown]
 # ## A user who has rated nothing
 #
-# Somebody states tastes from 0 to 5 for some genres. `new_user_vec` fills in the rating count and the average of a
-# median user, because zeros would lie far outside of what training has seen. Their bias is 0. Their id is row 0, whose
-# vector was never trained and is close to zero.
+# Somebody states tastes from 0 to 5 for some genres. Zeros elsewhere would be far outside of what training saw, so the
+# new user has the median of every feature, and in a genre as many stars above a 3.5 as stated, within what 98 % of the
+# training rows show. Their moment is their first, their history is empty, and their id is nobody's, which training knows.
 
 # %%
-from recsys_utils.users import new_user_vec
-
 TASTES = {"Action": 5, "Adventure": 5, "Crime": 3, "Fantasy": 5, "Mystery": 4, "Sci-Fi": 5, "Thriller": 4}
-user_matrix = features.user_features(today, train, items)  # (n_users, 17)
+low, high = np.quantile(data.rows.user, [0.01, 0.99], axis=0)  # (30,) each
 
 
-def predict_for_new_user(tastes):
-    side = pd.DataFrame(new_user_vec(tastes, user_matrix), columns=features.USER_FEATURES).drop(columns="user id")
-    side[GENRE_AVERAGES] = side[GENRE_AVERAGES].sub(side["rating ave"], axis=0)
-    side["rating count"] = np.log1p(side["rating count"])
-    side = side.assign(bias=0.0, days=0.0, date=train[TIMESTAMP].max())
-    new = as_inputs({"id": np.zeros(1), "features": side, "bias": np.zeros(1)}, model.scalers[0])
-    vector, bias = (np.asarray(part) for part in model.user_tower(new))
-    return (train[RATING].mean() + bias + item_bias.T + vector @ item_vectors.T)[0].clip(0.5, 5)  # (n_items,)
+def describe_new_user(tastes):
+    user = np.median(today.user, axis=0)  # (30,)
+    for genre, stars in tastes.items():
+        user[7 + genres.columns.get_loc(genre)] = stars - 3.5
+    user[-6:] = [train[TIMESTAMP].max(), 0, 0, 0, 0, 0]
+    ids = np.array([[len(users), 0, len(data.rows.history) - 1]])
+    base = np.array([[np.median(today.base[:, 0]), 0]])
+    return today._replace(user=user.clip(low, high)[None], item=catalogue.item[:1], ids=ids, base=base)
 
+
+new = describe_new_user(TASTES)
+z = (new.user[0] - model.scalers[0].mean_) / model.scalers[0].scale_  # (32,)
+print(f"at most {np.abs(z).max():.1f} standard deviations from the mean")
+inside = (data.rows.user.min(axis=0) <= new.user) & (new.user <= data.rows.user.max(axis=0))
+assert inside.all(), "a new user should lie where training was"
 
 # %% [markdown]
 # The ten with the highest prediction:
 
 
 # %%
+def predict_for_new_user(tastes):
+    described = describe_new_user(tastes)
+    vector, bias = (np.asarray(part) for part in model.user(as_inputs(described, model.scalers, model.parts)[0]))
+    return (bias + described.base[:, :1] + item_bias + vector @ c.T)[0].clip(0.5, 5)  # (n_items,) stars
+
+
 def recommend(tastes, k=10):
     predicted = predict_for_new_user(tastes)
     return show(metrics.top_k(predicted[None], k)[0], predicted)
@@ -455,7 +569,7 @@ for name, tastes in {"first": TASTES, "other": other}.items():
     best = metrics.top_k(predict_for_new_user(tastes)[None], 100)[0]  # (100,)
     share[name] = items[GENRES].iloc[best].str.contains("Action|Adventure|Sci-Fi").mean()
 print(f"action, adventure or science fiction among the top 100: {share['first']:.0%} and {share['other']:.0%}")
-assert share["first"] > share["other"], "tastes should move the list"
+assert not default or share["first"] > share["other"], "tastes should move the list"
 
 # %% [markdown]
 # In JupyterLab, Binder or Colab, move the sliders and the table follows.
@@ -469,42 +583,22 @@ from IPython.display import HTML, display
 if "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules:
     scale = {"min": 0, "max": 5, "step": 0.5, "readout_format": ".1f", "continuous_update": False}
     look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}}
-    sliders = {
-        genre: ipywidgets.FloatSlider(TASTES.get(genre, 3.5), description=genre, **scale, **look)
-        for genre in features.GENRE_NAMES
-    }
+    stated = {genre: TASTES.get(genre, 3.5) for genre in genres}
+    sliders = {name: ipywidgets.FloatSlider(at, description=name, **scale, **look) for name, at in stated.items()}
     table = ipywidgets.interactive_output(lambda **tastes: display(HTML(recommend(tastes))), sliders)
     column = ipywidgets.VBox(list(sliders.values()), layout={"flex": "none"})  # a wide table must not squeeze it
     display(ipywidgets.HBox([column, table]))
-
-# %% [markdown]
-# ## Save, load, equal predictions
-#
-# One file holds the architecture, the weights and both towers.
-
-# %% tags=["nbval-check-output"]
-import tempfile
-from pathlib import Path
-
-pairs = model.inputs(test)
-with tempfile.TemporaryDirectory() as folder:
-    model.model.save(Path(folder, "two_towers.keras"))
-    loaded = keras.saving.load_model(Path(folder, "two_towers.keras"))
-before, after = (np.asarray(each(pairs)) for each in (model.model, loaded))  # (n_test, 1)
-print(f"largest difference: {np.abs(before - after).max():.3f} stars")
-assert np.allclose(before, after, atol=1e-4), "a loaded model should predict the same, up to rounding"
 
 # %% [markdown]
 # ## A good rating model is not a good recommender
 #
 # Now a ranking: order the whole catalogue for each user by predicted stars, without the movies they have rated, and look
 # for the movies of the test. The list of the [most popular movies](../docs/glossary.md#most-popular) does not know the
-# user at all.
-# [Lesson 03](03_rank_with_classic_baselines.ipynb) explains the metrics, which are between 0 and 1 and better when
-# higher; the NDCG has a 95 % interval over users.
+# user at all. [Lesson 03](03_rank_with_classic_baselines.ipynb) explains the metrics, which are between 0 and 1 and
+# better when higher; the NDCG has a 95 % interval over users.
 
 # %%
-popular = np.tile(task.popularity, (len(task.users), 1))  # (n_users, n_items)
+popular = baselines.rank_with_popularity(task)  # (n_users, n_items)
 ranking = {"most popular": metrics.evaluate_ranking(popular, task), ours: metrics.evaluate_ranking(scores, task)}
 results_table(pd.DataFrame([{"model": name} | result.summary() for name, result in ranking.items()]))
 
@@ -515,67 +609,100 @@ results_table(pd.DataFrame([{"model": name} | result.summary() for name, result 
 # %%
 low, high = comparison.bootstrap_interval(ranking["most popular"].ndcg - ranking[ours].ndcg)
 print(f"most popular is ahead by {low:.3f} to {high:.3f} of NDCG@10")
-assert low > 0, "ranking by predicted stars should lose to most popular"
+assert not default or low > 0, "ranking by predicted stars should lose to most popular"
 
 # %% [markdown]
 # ## In practice
 #
-# - **Content carries over, ids do not.** A new user or movie gets a vector from its features at once. The id helps
-#   where there are ratings; a tower that often misses it in training can do without it.
-# - **Averages go stale.** Serve them from the same code that made the training rows.
+# - **Time is a feature that has to be known.** The average of a user's latest ratings is known when a movie is shown;
+#   what comes later is known in a random split only.
+# - **Averages go stale.** Serve them from the code that made the training rows.
 # - **Stars are rare, choices are common.** Most products have no ratings to predict.
 #
-# When a user asks, the item vectors are at hand and only the user tower runs:
+# When a user asks, the movie vectors are at hand and only the user tower runs:
 
 
 # %%
 def score_for(row):
-    vector, bias = (np.asarray(part) for part in model.user_tower([part[[row]] for part in user_inputs]))
-    return (train[RATING].mean() + bias + item_bias.T + vector @ item_vectors.T)[0]  # (n_items,)
+    vector, bias = (np.asarray(part) for part in model.user([part[[row]] for part in user_inputs]))
+    return (bias + today.base[[row], :1] + item_bias + vector @ c.T)[0]  # (n_items,)
 
 
-assert np.allclose(score_for(0), scores[0], atol=1e-4), "one user should get the scores of the whole matrix"
+assert np.allclose(score_for(0), scores[0], atol=1e-3), "one user should get the scores of the whole matrix"
 query_ms = leaderboard.query_milliseconds(score_for, task)
 
 # %% [markdown]
-# The towers' row goes to the course's leaderboard, and the item vectors to
+# The towers' row goes to the course's leaderboard, and the movie vectors to
 # [Lesson 16](16_compare_embeddings.ipynb).
 
 # %%
 from recsys_utils.datasets.item_vectors import save_item_vectors
 
 board = leaderboard.Leaderboard("07")
-errors = {
-    f"rmse_{split_name.replace(' ', '_')}": metrics.rmse(split.test[RATING], predictions[split_name][ours])
-    for split_name, split in two_splits.items()
-}
+errors = {f"rmse_{name.replace(' ', '_')}": float(table.set_index("model")["mean"][ours]) for name, table in tables.items()}
 timing = {"train_seconds": train_seconds["by time"], "query_ms": query_ms}
-board.add(ours, "two-tower", **errors, **timing, ranking=ranking[ours])
+board.add("biases + content + time towers", "two-tower", **errors, **timing, ranking=ranking[ours])
 board.save()
-save_item_vectors("07", items[ITEM_ID].to_numpy(), item_vectors)
+save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 
 # %% [markdown]
+# ## Check yourself
+#
+# 1. Why can a sum of two towers, without the dot product, not say that one user likes horror and another does not?
+#
+# <details><summary>Answer</summary>
+#
+# What the movie tower adds is the same for every user. All users get the movies in the same order.
+#
+# </details>
+#
+# 2. The history of a training row leaves out the whole fold, not only the row itself. Why?
+#
+# <details><summary>Answer</summary>
+#
+# Residuals are deviations from biases, and the biases are averages that contain the row's rating. With only the row left
+# out, the others add up to nearly its negative, and the tower could decode it.
+#
+# </details>
+#
+# 3. Why may the random split look ahead, and why is its RMSE not a promise for production?
+#
+# <details><summary>Answer</summary>
+#
+# Its training part contains later ratings of the same user, even of the same sitting. In production nobody has these.
+#
+# </details>
+#
+# 4. A new user has nobody's id. What would the tower say if that row had never been trained?
+#
+# <details><summary>Answer</summary>
+#
+# It would add random numbers from the initialisation. Hiding ids in training teaches the row what an unknown user is.
+#
+# </details>
+#
 # ## Exercises
 #
-# 1. **Train for less.** Set `EPOCHS` to 1. Which baselines do the towers still beat, and how much of the way have they
-#    come?
-# 2. **Without ids.** Set `WITH_IDS` to `False`. What do the ids add on each split?
-# 3. **A colder start.** Take away all but three ratings of fifty users and predict the rest. From how many ratings on
-#    do the towers beat the movie's average?
-# 4. **Without training.** Ask `recommend` for your own tastes. Then raise the rating count of the new user tenfold: do
-#    the tastes weigh more?
+# 1. **Without ids.** Train the last rung without "ids" on the split by time. Aim: an interval around zero.
+# 2. **Fewer folds.** Prepare the split by time with 2 folds instead of 10. Aim: a larger error. Why?
+# 3. **Tune the rival.** Try other `TREES` on the validation part of the split by time. Aim: no setting that is 0.002
+#    stars better than the lesson's.
+# 4. **Without training.** Give the new user a count of 0 ratings. Aim: more than 3 standard deviations from the mean of
+#    training.
+#
+# [Solutions](solutions/07_beat_the_rating_baselines.ipynb)
 #
 # ## Takeaways
 #
-# - We gave the towers a mean and two shrunk biases to start from; ids and content learnt the rest.
-# - With ids that are sometimes withheld, they beat the classic baselines of the table on both splits.
-# - A user who has rated nothing got a list that follows their tastes.
-# - The best predictor of stars ranked worse than the most popular list.
+# TAKEAWAYS
 #
 # **Next**: [Lesson 08](08_score_several_products.ipynb) turns to answers of which several can be right.
 #
 # **References**
 #
 # - F. M. Harper, J. A. Konstan (2015). The MovieLens datasets: history and context. *ACM TiiS* 5(4).
+# - S. Kaufman, S. Rosset, C. Perlich, O. Stitelman (2012). Leakage in data mining: formulation, detection, and
+#   avoidance. *ACM TKDD* 6(4).
+# - Y. Koren (2008). Factorization meets the neighborhood: a multifaceted collaborative filtering model. *KDD*.
 # - Y. Koren, R. Bell, C. Volinsky (2009). Matrix factorization techniques for recommender systems. *Computer* 42(8).
 # - M. Volkovs, G. Yu, T. Poutanen (2017). DropoutNet: addressing cold start in recommender systems. *NeurIPS*.
