@@ -59,18 +59,20 @@ from recsys_utils.setup import set_up
 
 set_up(keras=3)
 
+# %%
 import time
+from collections import namedtuple
 from itertools import pairwise
-from typing import NamedTuple
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.preprocessing import StandardScaler
 
-from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
+from recsys_utils import baselines, comparison, diagram, features, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID, YEAR
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
@@ -117,7 +119,6 @@ items.head(3)
 
 # %% tags=["nbval-check-output"]
 two_splits = {"random": splits.split_random(ratings), "by time": splits.split_by_time(ratings)}
-MAY_LOOK_AHEAD = {"random": True, "by time": False}
 for name, split in two_splits.items():
     print(f"{name}: {len(split.train):,} to train on, {len(split.test):,} to test")
 
@@ -198,25 +199,17 @@ def describe_content(known, item_bias, user_bias, residual):
 # %% [markdown]
 # ## Time
 #
-# What is known about the moment of a rating: the date, for how long and for how many ratings the user has been at it,
-# and the average of their residuals around then, over five and twenty ratings. A user in a generous hour stays generous.
+# `moment_features` says what is known about the moment of a rating: the date, for how long and for how many ratings the
+# user has been at it, and the average of their residuals just before, over five and twenty ratings. A user in a
+# generous hour stays generous. With `look_ahead`, as many ratings after the moment count, too. For a user with
+# residuals of 1, 0 and −1 star, and a moment between the second and the third:
 
-
-# %%
-def describe_moment(rows, known, residual, look_ahead):
-    at = 1e10 * place(known)[0] + known[TIMESTAMP].to_numpy()  # (n_known,) one line of time, user after user
-    order = np.argsort(at, kind="stable")
-    at, total = at[order], np.concatenate([[0], np.cumsum(residual[order])])
-    now, whose = rows[TIMESTAMP].to_numpy(), 1e10 * place(rows)[0]
-    start, before, end = (np.searchsorted(at, point) for point in (whose, whose + now, whose + 1e10))
-    after = np.searchsorted(at, whose + now, "right") if look_ahead else before
-    since = np.maximum(whose + now - at[np.minimum(start, len(at) - 1)], 0) / 86_400  # days
-    columns = [now, np.log1p(since), np.log1p(before - start), (before - start) / np.maximum(end - start, 1)]
-    for width in (5, 20):
-        low, high = np.maximum(before - width, start), np.minimum(after + width * look_ahead, end)
-        columns.append((total[high] - total[low]) / (high - low + SHRINK))
-    return np.column_stack(columns)  # (n_rows, 6)
-
+# %% tags=["nbval-check-output"]
+three = pd.DataFrame({USER_ID: 1, TIMESTAMP: [0, 86_400, 259_200]})  # seconds
+moment = pd.DataFrame({USER_ID: [1], TIMESTAMP: [172_800]})
+for look_ahead in (False, True):
+    of_moment = features.moment_features(moment, three, np.array([1.0, 0.0, -1.0]), look_ahead, shrink=0)
+    print(dict(zip(features.MOMENT_FEATURES, of_moment[0].round(2).tolist(), strict=True)))
 
 # %% [markdown]
 # ## History
@@ -243,35 +236,28 @@ def describe_history(known, residual, often):
 
 
 # %%
-class Described(NamedTuple):
-    user: np.ndarray  # (n_rows, 32)
-    item: np.ndarray  # (n_rows, 23)
-    ids: np.ndarray  # (n_rows, 3) of user, movie and history
-    base: np.ndarray  # (n_rows, 2) mean and user's bias, movie's bias; stars
-    history: np.ndarray  # (n_users, n_often)
+Described = namedtuple("Described", "user item ids base history")
 
 
 def describe(rows, known, look_ahead, often, fold=0):
     (u, i), (user_bias, item_bias, residual) = place(rows), fit_biases(known)
     of_user, of_item = describe_content(known, item_bias, user_bias, residual)
-    user = np.hstack([of_user[u], describe_moment(rows, known, residual, look_ahead)])
+    of_moment = features.moment_features(rows, known, residual, look_ahead, SHRINK)  # (n_rows, 6)
+    user = np.hstack([of_user[u], of_moment])
     ids = np.column_stack([u, i, fold * len(users) + u])
     base = np.column_stack([user_bias[u], item_bias[i]])
     return Described(user, of_item[i], ids, base, describe_history(known, residual, often))
 
 
 # %%
-class Prepared(NamedTuple):
-    rows: Described  # the training rows, fold after fold; `history` has a table a fold, one of all, and nobody's row
-    stars: np.ndarray  # (n_train,)
-    describe: callable  # describes other rows by the whole training part
+Prepared = namedtuple("Prepared", "rows stars describe")  # training rows, their stars, and how to describe others
 
 
 def prepare(train, look_ahead, folds=FOLDS):
     fold = np.random.default_rng(1).integers(folds, size=len(train))
     often = np.bincount(place(train)[1], minlength=len(items)) >= LEAST  # (n_items,)
     parts = [describe(train[fold == one], train[fold != one], look_ahead, often, one) for one in range(folds)]
-    stars = train[RATING].to_numpy()[np.argsort(fold, kind="stable")]
+    stars = train[RATING].to_numpy()[np.argsort(fold, kind="stable")]  # (n_train,) fold after fold
     rows = Described(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     of_all = describe(train[:1], train, look_ahead, often).history
     rows = rows._replace(history=np.concatenate([rows.history, of_all, 0 * of_all[:1]]))
@@ -279,7 +265,7 @@ def prepare(train, look_ahead, folds=FOLDS):
 
 
 # %%
-prepared = {name: prepare(split.train, MAY_LOOK_AHEAD[name]) for name, split in two_splits.items()}
+prepared = {name: prepare(split.train, look_ahead=name == "random") for name, split in two_splits.items()}
 of_test = {name: prepared[name].describe(split.test) for name, split in two_splits.items()}
 
 # %% [markdown]
@@ -348,8 +334,8 @@ def as_inputs(rows, scalers, parts, hide=0.0):
     item = (sides[1] * ("content" in parts)).astype("float32")
     hidden = np.random.default_rng(1).random((len(user), 2)) < (hide if "ids" in parts else 1)
     ids = np.where(hidden, [len(users), len(items)], rows.ids[:, :2]).astype("int32")
-    of_user = [ids[:, 0], user] + [rows.ids[:, 2].astype("int32")] * ("history" in parts)
-    return of_user, [ids[:, 1], item]
+    history = [rows.ids[:, 2].astype("int32")] * ("history" in parts)
+    return [ids[:, 0], user, *history, ids[:, 1], item]  # the movie tower reads the last two
 
 
 # %% [markdown]
@@ -359,13 +345,7 @@ def as_inputs(rows, scalers, parts, hide=0.0):
 
 
 # %%
-class Towers(NamedTuple):
-    model: keras.Model
-    user: keras.Model  # gives q and the correction of the user's bias
-    item: keras.Model  # gives c and the correction of the movie's bias
-    scalers: list
-    parts: tuple
-    curve: pd.DataFrame  # squared errors, stars²
+Towers = namedtuple("Towers", "model user item scalers parts curve")
 
 
 def fit(data, parts=PARTS, seed=1, check=None):
@@ -375,15 +355,16 @@ def fit(data, parts=PARTS, seed=1, check=None):
     steps = EPOCHS * -(-len(data.stars) // BATCH)
     adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
     model.compile(adam, loss="mse", steps_per_execution=20, jit_compile=False)
-    x, y = sum(as_inputs(data.rows, scalers, parts, 0.1), []), data.stars - data.rows.base.sum(axis=1)
+    x, y = as_inputs(data.rows, scalers, parts, 0.1), data.stars - data.rows.base.sum(axis=1)
     if check is not None:
-        check = sum(as_inputs(check[0], scalers, parts), []), check[1] - check[0].base.sum(axis=1)
+        check = as_inputs(check[0], scalers, parts), check[1] - check[0].base.sum(axis=1)
     curve = model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
     return Towers(model, user, item, scalers, parts, pd.DataFrame(curve, index=pd.RangeIndex(1, EPOCHS + 1)))
 
 
+# %%
 def predict(towers, rows):
-    left = towers.model.predict(sum(as_inputs(rows, towers.scalers, towers.parts), []), BATCH, verbose=0)
+    left = towers.model.predict(as_inputs(rows, towers.scalers, towers.parts), BATCH, verbose=0)
     return (rows.base.sum(axis=1) + left[:, 0]).clip(0.5, 5)  # (n_rows,) stars
 
 
@@ -414,7 +395,7 @@ assert not default or curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] - 0
 
 # %%
 rungs, towers, train_seconds = {}, {}, {}
-for name, split in two_splits.items():
+for name in two_splits:
     rungs[name] = {"biases": of_test[name].base.sum(axis=1).clip(0.5, 5)}  # (n_test,)
     for last, part in enumerate(PARTS):
         start, seeds = time.perf_counter(), SEEDS if part == PARTS[-1] else SEEDS[:1]
@@ -451,8 +432,6 @@ RUNGASSERT
 # towers and may combine everything with everything. Their settings were chosen on validation, too (exercise 3).
 
 # %%
-from sklearn.ensemble import HistGradientBoostingRegressor
-
 TREES = {"max_leaf_nodes": 15, "learning_rate": 0.05, "max_iter": 300, "min_samples_leaf": 40}
 
 
@@ -495,11 +474,11 @@ task = metrics.make_ranking_task(train, test, items[ITEM_ID])
 last = train.groupby(USER_ID)[TIMESTAMP].max().reindex(task.users).to_numpy() + 1
 today = data.describe(pd.DataFrame({USER_ID: task.users, ITEM_ID: items[ITEM_ID].iloc[0], TIMESTAMP: last}))
 catalogue = data.describe(pd.DataFrame({USER_ID: users[0], ITEM_ID: items[ITEM_ID], TIMESTAMP: last[0]}))
-user_inputs = as_inputs(today, model.scalers, model.parts)[0]
+user_inputs = as_inputs(today, model.scalers, model.parts)[:-2]
 q, user_bias = (np.asarray(part) for part in model.user(user_inputs))  # (n_users, DIM), (n_users, 1)
-c, item_bias = (np.asarray(part) for part in model.item(as_inputs(catalogue, model.scalers, model.parts)[1]))
-user_bias, item_bias = user_bias + today.base[:, :1], (item_bias + catalogue.base[:, 1:]).T  # (n_users, 1), (1, n_items)
-scores = user_bias + item_bias + q @ c.T  # (n_users, n_items) stars
+c, item_bias = (np.asarray(part) for part in model.item(as_inputs(catalogue, model.scalers, model.parts)[-2:]))
+item_bias = (item_bias + catalogue.base[:, 1:]).T  # (1, n_items)
+scores = user_bias + today.base[:, :1] + item_bias + q @ c.T  # (n_users, n_items) stars
 
 # %% [markdown]
 # The ten movies with the highest prediction for one user, among those they have not rated:
@@ -535,6 +514,7 @@ def describe_new_user(tastes):
     return today._replace(user=user.clip(low, high)[None], item=catalogue.item[:1], ids=ids, base=base)
 
 
+# %%
 new = describe_new_user(TASTES)
 z = (new.user[0] - model.scalers[0].mean_) / model.scalers[0].scale_  # (32,)
 print(f"at most {np.abs(z).max():.1f} standard deviations from the mean")
@@ -548,7 +528,7 @@ assert inside.all(), "a new user should lie where training was"
 # %%
 def predict_for_new_user(tastes):
     described = describe_new_user(tastes)
-    vector, bias = (np.asarray(part) for part in model.user(as_inputs(described, model.scalers, model.parts)[0]))
+    vector, bias = (np.asarray(part) for part in model.user(as_inputs(described, model.scalers, model.parts)[:-2]))
     return (bias + described.base[:, :1] + item_bias + vector @ c.T)[0].clip(0.5, 5)  # (n_items,) stars
 
 
@@ -639,7 +619,8 @@ query_ms = leaderboard.query_milliseconds(score_for, task)
 from recsys_utils.datasets.item_vectors import save_item_vectors
 
 board = leaderboard.Leaderboard("07")
-errors = {f"rmse_{name.replace(' ', '_')}": float(table.set_index("model")["mean"][ours]) for name, table in tables.items()}
+error = both.set_index(["split", "model"])["RMSE"]
+errors = {f"rmse_{name.replace(' ', '_')}": error[name, ours] for name in two_splits}
 timing = {"train_seconds": train_seconds["by time"], "query_ms": query_ms}
 board.add("biases + content + time towers", "two-tower", **errors, **timing, ranking=ranking[ours])
 board.save()
