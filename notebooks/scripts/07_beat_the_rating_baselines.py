@@ -623,7 +623,7 @@ board = leaderboard.Leaderboard("07")
 error = both.set_index(["split", "model"])["RMSE"]
 errors = {f"rmse_{name.replace(' ', '_')}": error[name, ours] for name in two_splits}
 timing = {"train_seconds": train_seconds["by time"], "query_ms": query_ms}
-board.add("biases + content + time towers", "two-tower", **errors, **timing, ranking=ranking[ours])
+board.add("biases + content + time + history towers", "two-tower", **errors, **timing, ranking=ranking[ours])
 board.save()
 save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 
