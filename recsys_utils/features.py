@@ -1,5 +1,7 @@
 """Content features of users and movies, from training ratings only and without a row's own rating."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -95,6 +97,50 @@ def genre_flags(items: pd.DataFrame) -> np.ndarray:
         raise ValueError(f"items has the item {items[ITEM_ID][items[ITEM_ID].duplicated()].iloc[0]} more than once")
     flags = items[GENRES].str.get_dummies("|").reindex(columns=list(GENRE_NAMES), fill_value=0)
     return flags.to_numpy(float)
+
+
+class Biases(NamedTuple):
+    """What a rating owes to its user and its item."""
+
+    user: np.ndarray  # (n_users,) mean of all ratings plus the user's bias, stars
+    item: np.ndarray  # (n_items,) stars
+    residual: np.ndarray  # (n_ratings,) what both leave, stars
+
+
+def shrunk_biases(
+    user: np.ndarray, item: np.ndarray, stars: np.ndarray, n_users: int, n_items: int, shrink: float, sweeps: int = 15
+) -> Biases:
+    """Find the biases of users and items by turns (lesson 07; Koren, 2010, sec. 2.1).
+
+    Parameters
+    ----------
+    user, item : (n_ratings,) whole numbers from 0, the row of each
+    stars : (n_ratings,)
+    n_users, n_items : how many there are; one without ratings has the bias 0
+    shrink : ratings' worth of deviation 0 that is added to each average, above 0
+    sweeps : how often items and then users take their turn
+
+    Returns
+    -------
+    Biases
+
+    Raises
+    ------
+    ValueError
+        No rating, lengths that differ, a `shrink` that is not above 0.
+    """
+    if not len(stars) or not len(user) == len(item) == len(stars):
+        raise ValueError(
+            f"user, item and stars have {len(user)}, {len(item)}, {len(stars)}; expected as many, 1 or more"
+        )
+    if not shrink > 0:
+        raise ValueError(f"shrink is {shrink}; expected above 0")
+    n_user, n_item = np.bincount(user, minlength=n_users), np.bincount(item, minlength=n_items)
+    of_user, of_item, mean = np.zeros(n_users), np.zeros(n_items), np.mean(stars)
+    for _ in range(sweeps):
+        of_item = np.bincount(item, stars - mean - of_user[user], n_items) / (n_item + shrink)
+        of_user = np.bincount(user, stars - mean - of_item[item], n_users) / (n_user + shrink)
+    return Biases(mean + of_user, of_item, stars - mean - of_user[user] - of_item[item])
 
 
 def moment_features(

@@ -17,6 +17,7 @@ from recsys_utils.features import (
     genre_flags,
     item_features,
     moment_features,
+    shrunk_biases,
     user_features,
 )
 
@@ -328,3 +329,27 @@ def test_moment_refuses(change, message):
     good = {"rows": KNOWN, "known": KNOWN, "residuals": LEFT, "look_ahead": False}
     with pytest.raises(ValueError, match=message):
         moment_features(**good | change)
+
+
+# --- shrunk_biases ----------------------------------------------------------------------------------------------------
+
+
+def test_biases_are_the_shrunk_means_of_what_the_others_leave():
+    rng = np.random.default_rng(1)
+    user, item, stars = rng.integers(0, 6, 40), rng.integers(0, 9, 40), rng.integers(1, 11, 40) / 2
+    found = shrunk_biases(user, item, stars, 7, 10, shrink=2.0, sweeps=200)
+    bias = found.user - stars.mean()
+    for one in range(7):
+        left = (stars - stars.mean() - found.item[item])[user == one]
+        assert np.isclose(bias[one], left.sum() / (len(left) + 2))
+    assert bias[6] == 0 and found.item[9] == 0, "nobody and nothing has a bias of 0"
+    assert np.allclose(found.residual, stars - found.user[user] - found.item[item])
+
+
+def test_biases_refuse():
+    with pytest.raises(ValueError, match="have 1, 2, 2; expected as many"):
+        shrunk_biases(np.zeros(1, int), np.zeros(2, int), np.ones(2), 1, 1, 1.0)
+    with pytest.raises(ValueError, match="have 0, 0, 0"):
+        shrunk_biases(np.zeros(0, int), np.zeros(0, int), np.ones(0), 1, 1, 1.0)
+    with pytest.raises(ValueError, match="shrink is 0; expected above 0"):
+        shrunk_biases(np.zeros(1, int), np.zeros(1, int), np.ones(1), 1, 1, 0)

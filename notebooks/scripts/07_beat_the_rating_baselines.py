@@ -62,7 +62,6 @@ set_up(keras=3)
 # %%
 import time
 from collections import namedtuple
-from itertools import pairwise
 
 import keras
 import matplotlib.pyplot as plt
@@ -156,21 +155,25 @@ diagram.draw_two_towers(
 # A bias is a mean deviation, shrunk as if `SHRINK` more ratings of deviation 0 had been seen: a movie with one rating
 # of five stars is not yet a masterpiece. Users and movies take turns; what they leave is the **residual**.
 
+#
+# $$b_i = \frac{\sum_u (r_{ui} - \mu - b_u)}{n_i + \mathrm{SHRINK}}, \qquad b_u = \frac{\sum_i (r_{ui} - \mu - b_i)}{n_u + \mathrm{SHRINK}}$$
+
 
 # %%
 def place(rows):
     return np.searchsorted(users, rows[USER_ID]), np.searchsorted(items[ITEM_ID], rows[ITEM_ID])
 
 
-def fit_biases(known, sweeps=15):
-    (u, i), stars = place(known), known[RATING].to_numpy()
-    of_user, of_item, mean = np.zeros(len(users)), np.zeros(len(items)), stars.mean()
-    n_user, n_item = np.bincount(u, minlength=len(users)), np.bincount(i, minlength=len(items))
-    for _ in range(sweeps):
-        of_item = np.bincount(i, stars - mean - of_user[u], len(items)) / (n_item + SHRINK)
-        of_user = np.bincount(u, stars - mean - of_item[i], len(users)) / (n_user + SHRINK)
-    return mean + of_user, of_item, stars - mean - of_user[u] - of_item[i]
+def fit_biases(known):
+    return features.shrunk_biases(*place(known), known[RATING].to_numpy(), len(users), len(items), SHRINK)
 
+
+# %% [markdown]
+# For Ann with 5 and 1 stars, and Bob with 2 stars for the first of these movies:
+
+# %% tags=["nbval-check-output"]
+small = features.shrunk_biases(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([5.0, 1.0, 2.0]), 2, 2, shrink=1)
+print("users", small.user.round(2), "movies", small.item.round(2), "residuals", small.residual.round(2))
 
 # %% [markdown]
 # ## Content
@@ -181,9 +184,9 @@ def fit_biases(known, sweeps=15):
 
 
 # %%
-def describe_content(known, item_bias, user_bias, residual):
+def describe_content(known, biases):
     (u, i), size = place(known), (len(users), len(items))
-    left, ones = csr_array((residual, (u, i)), size), csr_array((np.ones(len(u)), (u, i)), size)
+    left, ones = csr_array((biases.residual, (u, i)), size), csr_array((np.ones(len(u)), (u, i)), size)
     n_user, n_item = ones.sum(axis=1), ones.sum(axis=0)  # (n_users,), (n_items,)
     year = items[YEAR].where(items[YEAR] > 0, items[YEAR].median()).to_numpy()
     usual = np.column_stack([np.log1p(n_item), year])  # (n_items, 2)
@@ -192,8 +195,8 @@ def describe_content(known, item_bias, user_bias, residual):
     centred = (usual - usual.mean(axis=0)) / usual.std(axis=0)  # (n_items, 2)
     slopes = left @ centred / (ones @ centred**2 + SHRINK)  # (n_users, 2)
     tastes = left @ genres.to_numpy() / (ones @ genres.to_numpy() + SHRINK)  # (n_users, 19)
-    user = np.column_stack([user_bias, np.log1p(n_user), spread[0], averages, slopes, tastes])  # (n_users, 26)
-    return user, np.column_stack([item_bias, usual, spread[1], genres])  # (n_items, 23)
+    user = np.column_stack([biases.user, np.log1p(n_user), spread[0], averages, slopes, tastes])  # (n_users, 26)
+    return user, np.column_stack([biases.item, usual, spread[1], genres])  # (n_items, 23)
 
 
 # %% [markdown]
@@ -201,15 +204,7 @@ def describe_content(known, item_bias, user_bias, residual):
 #
 # `moment_features` says what is known about the moment of a rating: the date, for how long and for how many ratings the
 # user has been at it, and the average of their residuals just before, over five and twenty ratings. A user in a
-# generous hour stays generous. With `look_ahead`, as many ratings after the moment count, too. For a user with
-# residuals of 1, 0 and −1 star, and a moment between the second and the third:
-
-# %% tags=["nbval-check-output"]
-three = pd.DataFrame({USER_ID: 1, TIMESTAMP: [0, 86_400, 259_200]})  # seconds
-moment = pd.DataFrame({USER_ID: [1], TIMESTAMP: [172_800]})
-for look_ahead in (False, True):
-    of_moment = features.moment_features(moment, three, np.array([1.0, 0.0, -1.0]), look_ahead, shrink=0)
-    print(dict(zip(features.MOMENT_FEATURES, of_moment[0].round(2).tolist(), strict=True)))
+# generous hour stays generous. With `look_ahead`, as many ratings after the moment count, too.
 
 # %% [markdown]
 # ## History
@@ -240,14 +235,14 @@ Described = namedtuple("Described", "user item ids base history")
 
 
 def describe(rows, known, look_ahead, often, fold=0):
-    (u, i), (user_bias, item_bias, residual) = place(rows), fit_biases(known)
-    of_user, of_item = describe_content(known, item_bias, user_bias, residual)
-    of_moment = features.moment_features(rows, known, residual, look_ahead, SHRINK)  # (n_rows, 6)
+    (u, i), biases = place(rows), fit_biases(known)
+    of_user, of_item = describe_content(known, biases)
+    of_moment = features.moment_features(rows, known, biases.residual, look_ahead, SHRINK)  # (n_rows, 6)
     user = np.hstack([of_user[u], of_moment])
     movie = np.where(often, np.cumsum(often) - 1, often.sum())[i]  # (n_rows,) rare movies share the last id
     ids = np.column_stack([u, movie, fold * len(users) + u])
-    base = np.column_stack([user_bias[u], item_bias[i]])
-    return Described(user, of_item[i], ids, base, describe_history(known, residual, often))
+    base = np.column_stack([biases.user[u], biases.item[i]])
+    return Described(user, of_item[i], ids, base, describe_history(known, biases.residual, often))
 
 
 # %%
@@ -410,14 +405,12 @@ for name in two_splits:
 # its [interval over users](../docs/glossary.md#confidence-interval), widened for ten comparisons.
 
 # %%
-steps = []
-for name, predicted in rungs.items():
-    for before, after in pairwise(predicted):
-        pair, level = {one: predicted[one] for one in (before, after)}, 1 - 0.05 / (2 * len(PARTS))
-        row = comparison.compare_rmse(pair, two_splits[name].test, RATING, before, level=level)[1:]
-        steps.append(row.assign(split=name))
-steps = pd.concat(steps).rename(columns={"mean": "RMSE", "model": "rung"}).set_index(["split", "rung"])
-results_table(steps.reset_index(), digits=4)
+steps = {
+    name: comparison.compare_steps(predicted, two_splits[name].test, RATING, level=0.975)
+    for name, predicted in rungs.items()
+}
+steps = pd.concat(steps, names=["split"]).reset_index(level="split").rename(columns={"mean": "RMSE"})
+results_table(steps, digits=4)
 
 # %% [markdown]
 # RUNGPROSE
@@ -545,12 +538,10 @@ recommend(TASTES)
 
 # %%
 other = {"Romance": 5, "Drama": 5, "Action": 1, "Adventure": 1, "Sci-Fi": 1, "Fantasy": 1, "Thriller": 1}
-share = {}
-for name, tastes in {"first": TASTES, "other": other}.items():
-    best = metrics.top_k(predict_for_new_user(tastes)[None], 100)[0]  # (100,)
-    share[name] = items[GENRES].iloc[best].str.contains("Action|Adventure|Sci-Fi").mean()
-print(f"action, adventure or science fiction among the top 100: {share['first']:.0%} and {share['other']:.0%}")
-assert not default or share["first"] > share["other"], "tastes should move the list"
+top = [metrics.top_k(predict_for_new_user(tastes)[None], 100)[0] for tastes in (TASTES, other)]  # two of (100,)
+share = [items[GENRES].iloc[best].str.contains("Action|Adventure|Sci-Fi").mean() for best in top]
+print(f"action, adventure or science fiction among the top 100: {share[0]:.0%} and {share[1]:.0%}")
+assert not default or share[0] > share[1], "tastes should move the list"
 
 # %% [markdown]
 # In JupyterLab, Binder or Colab, move the sliders and the table follows.
