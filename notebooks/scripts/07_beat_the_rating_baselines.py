@@ -136,15 +136,6 @@ c = np.array([[0.8, -0.3], [-0.8, 0.3]])  # (movies, dim)
 print((mean + user_bias[:, None] + item_bias + q @ c.T).round(1))  # (users, movies)
 assert np.isclose((q @ c.T)[0, 0], 0.8), "the match of the first user with the first movie"
 
-# %%
-layers = ["Dense 128, relu", "Dense 64, relu", "Dense 33, plus the id's 33 numbers"]
-diagram.draw_two_towers(
-    diagram.Tower("user tower", {"user id": 672, "content": 24, "time": 6, "history": 2000}, [*layers, "plus history"]),
-    diagram.Tower("movie tower", {"movie id": 9066, "content": 23}, [*layers, "vector and correction"]),
-    meet="dot product + both corrections",
-    loss="squared error of what the biases leave",
-)
-
 # %% [markdown]
 # ## Shrunk biases
 #
@@ -255,6 +246,16 @@ of_test = {name: prepared[name].describe(split.test) for name, split in two_spli
 # or it would learn the id's few ratings by heart. In a tenth of the training rows ids are hidden: they are *nobody's*,
 # the last row of the table, as with new users and rare movies (after Volkovs et al., 2017).
 
+# %%
+n_often = prepared["by time"].rows.history.shape[1]
+layers = ["Dense 128, relu", "Dense 64, relu", f"Dense {DIM + 1}, plus the id's {DIM + 1} numbers"]
+diagram.draw_two_towers(
+    diagram.Tower("user tower", {"user id": len(users), "content": 24, "time": 6, "history": n_often}, layers),
+    diagram.Tower("movie tower", {"movie id": n_often, "content": 23}, layers),
+    meet="dot product + corrections of the biases",
+    loss="squared error of what the biases leave",
+)
+
 
 # %%
 def make_tower(name, n_ids, n_features):
@@ -319,7 +320,7 @@ def as_inputs(rows, scalers, parts, hide=0.0):
 # %% [markdown]
 # ## Train
 #
-# The target is what the biases leave. Adam's rate falls to zero along a cosine.
+# The target is what the biases leave.
 
 
 # %%
@@ -465,7 +466,7 @@ item_bias = (item_bias + catalogue.base[:, 1:]).T  # (1, n_items)
 scores = user_bias + today.base[:, :1] + item_bias + q @ c.T  # (n_users, n_items) stars
 
 # %% [markdown]
-# The ten movies with the highest prediction for one user, among those they have not rated:
+# The ten best unseen movies for one user:
 
 
 # %%
@@ -522,7 +523,7 @@ def recommend(tastes, k=10):
 recommend(TASTES)
 
 # %% [markdown]
-# Do the tastes matter? Compare with somebody who loves romance and drama and nothing else.
+# Compare with somebody who loves romance and drama.
 
 # %%
 other = {"Romance": 5, "Drama": 5, "Action": 1, "Adventure": 1, "Sci-Fi": 1, "Fantasy": 1, "Thriller": 1}
