@@ -141,7 +141,7 @@ assert np.isclose((q @ c.T)[0, 0], 0.8), "the match of the first user with the f
 #
 # A bias is a mean deviation, shrunk as if `SHRINK` more ratings of deviation 0 had been seen: a movie with one rating
 # of five stars is not yet a masterpiece. Users and movies take turns; what they leave is the **residual**.
-
+#
 #
 # $$b_i = \frac{\sum_u (r_{ui} - \mu - b_u)}{n_i + \mathrm{SHRINK}}, \qquad b_u = \frac{\sum_i (r_{ui} - \mu - b_i)}{n_u + \mathrm{SHRINK}}$$
 
