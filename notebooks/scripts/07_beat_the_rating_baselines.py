@@ -363,6 +363,20 @@ plt.show()
 assert not default or curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] - 0.008, "training should help"
 
 # %% [markdown]
+# One rival is to see the same features: boosted trees (scikit-learn), which may combine a user's features with a movie's
+# as they like. They were tuned on validation, too (exercise 3).
+
+# %%
+TREES = {"max_leaf_nodes": 15, "learning_rate": 0.05, "max_iter": 300, "min_samples_leaf": 40}
+
+
+def predict_with_trees(data, rows, **settings):
+    trees = HistGradientBoostingRegressor(early_stopping=False, random_state=1, **settings)
+    trees.fit(np.hstack([data.rows.user, data.rows.item]), data.stars - data.rows.base.sum(axis=1))
+    return (rows.base.sum(axis=1) + trees.predict(np.hstack([rows.user, rows.item]))).clip(0.5, 5)  # (n_rows,)
+
+
+# %% [markdown]
 # ## One rung at a time
 #
 # The first rung is the biases alone. Each further rung adds one part and trains anew. Before the dot product comes in,
@@ -394,32 +408,19 @@ results_table(steps, digits=4)
 # %% [markdown]
 # Time brings the most on the random split, where the ratings around the moment are known. By time they are not, and
 # what time alone brings there cannot be told. The dot product is a clear step on both splits: only here can two users
-# disagree about two movies. Ids add nothing that the data can show, because the biases know them already.
+# disagree about two movies. Ids add little, because the biases know them already.
 
 # %%
 verdict = steps.pivot(index="split", columns="model", values="verdict")
 assert not default or (verdict["+ dot product"] == comparison.BETTER).all(), "the dot product should help"
-assert not default or (verdict["+ ids"] == comparison.CANNOT_TELL).all(), "ids in a sum should add nothing"
+assert not default or (steps["difference"][steps["model"] == "+ ids"].abs() < 0.005).all(), "ids should add little"
 assert not default or verdict["+ time"]["random"] == comparison.BETTER, "time should help where it looks ahead"
 
 # %% [markdown]
 # ## Evaluate against the tuned baselines
 #
 # The rivals are those of Lesson 02, tuned on validation. SVD and SVD++ take minutes to fit, so we load what they
-# predicted, with one seed. One more rival sees our features: boosted trees (scikit-learn), which may combine a user's
-# features with a movie's as they like. They were tuned on validation, too (exercise 3).
-
-# %%
-TREES = {"max_leaf_nodes": 15, "learning_rate": 0.05, "max_iter": 300, "min_samples_leaf": 40}
-
-
-def predict_with_trees(data, rows, **settings):
-    trees = HistGradientBoostingRegressor(early_stopping=False, random_state=1, **settings)
-    trees.fit(np.hstack([data.rows.user, data.rows.item]), data.stars - data.rows.base.sum(axis=1))
-    return (rows.base.sum(axis=1) + trees.predict(np.hstack([rows.user, rows.item]))).clip(0.5, 5)  # (n_rows,)
-
-
-# %% [markdown]
+# predicted, with one seed.
 # Differences are to the towers, over three seeds; intervals are corrected for all comparisons.
 
 # %%
@@ -434,8 +435,8 @@ both = pd.concat(tables, names=["split"]).reset_index(level="split").rename(colu
 results_table(both)
 
 # %% [markdown]
-# Every rival is worse than the towers on both splits, and so are the trees with our features. The error is more than
-# 2 % below that of the best tuned classic.
+# Every classic is worse than the towers on both splits, and the best of them by more than 2 %. The trees with our
+# features come nearest: much of the lead is in the features.
 
 # %%
 errors = {}
@@ -445,7 +446,9 @@ for name, table in tables.items():
     print(f"{name}: {error[ours]:.3f} stars, {1 - error[ours] / best:.1%} below the best tuned classic")
     errors[f"rmse_{name.replace(' ', '_')}"] = error[ours]
     assert not default or error[ours] < 0.98 * best, "the towers should be 2 % below the best tuned classic"
-    assert not default or (table["low"].dropna() > 0).all(), "every rival should be worse"
+    low = table.set_index("model")["low"]
+    assert not default or (low[low.index.str.endswith("tuned")] > 0).all(), "every classic should be worse"
+    assert not default or error.drop(ours).idxmin() == "boosted trees, our features", "the trees should come nearest"
 
 # %% [markdown]
 # ## Recommend
@@ -643,9 +646,9 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 # ## Takeaways
 #
 # - Shrunk biases were the start; towers learnt what they leave, from features that were out-of-fold throughout.
-# - On both splits, two towers beat every tuned classic, and boosted trees with the same features, by intervals clear of
-#   zero.
-# - The dot product was a clear step on both splits; ids in a sum added nothing that the data can show.
+# - On both splits, two towers beat every tuned classic, by intervals clear of zero. Boosted trees with the same features
+#   came near.
+# - The dot product was a clear step on both splits; ids in a sum added little.
 # - A user who has rated nothing got features that lie where training was, and a list that follows their tastes.
 # - The best predictor of stars ranked worse than the most popular list.
 #
