@@ -766,7 +766,7 @@ def load_rival_predictions(table: str) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        For each of RATING_RIVALS (n_test,) stars, aligned with the test that `split_random(ratings)` or
+        For each of RATING_RIVALS that was fitted (n_test,) stars, aligned with the test that `split_random(ratings)` or
         `split_by_time(ratings)` cuts; kept in half precision.
 
     Raises

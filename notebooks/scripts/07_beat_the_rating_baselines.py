@@ -419,7 +419,7 @@ assert not default or verdict["+ time"]["random"] == comparison.BETTER, "time sh
 # ## Evaluate against the tuned baselines
 #
 # The rivals are those of Lesson 02, tuned on validation. SVD and SVD++ take minutes to fit, so we load what they
-# predicted, with one seed.
+# predicted, with one seed. SVD++ on the random split took longer still: of it we know the error alone.
 # Differences are to the towers, over three seeds; intervals are corrected for all comparisons.
 
 # %%
@@ -441,10 +441,13 @@ results_table(both)
 errors = {}
 for name, table in tables.items():
     error, low = (table.set_index("model")[column] for column in ("mean", "low"))
-    tuned = error.index.str.endswith("tuned")
-    print(f"{name}: {error[ours]:.3f} stars, {1 - error[ours] / error[tuned].min():.1%} below the best tuned classic")
+    tuned, best = (
+        error.index.str.endswith("tuned"),
+        min(one.test["RMSE"] for one in baselines.load_tuned(name).values()),
+    )
+    print(f"{name}: {error[ours]:.3f} stars, {1 - error[ours] / best:.1%} below the best tuned classic")
     errors[f"rmse_{name.replace(' ', '_')}"] = error[ours]
-    assert not default or error[ours] < 0.98 * error[tuned].min(), "the towers should be 2 % below the best classic"
+    assert not default or error[ours] < 0.98 * best, "the towers should be 2 % below the best classic"
     assert not default or (low[tuned] > 0).all(), "every classic should be worse"
     assert not default or error.drop(ours).idxmin() == "boosted trees, our features", "the trees should come nearest"
 
