@@ -215,7 +215,7 @@ def describe(rows, known, look_ahead, often, fold=0):
     of_moment = features.moment_features(rows, known, biases.residual, look_ahead, SHRINK)  # (n_rows, 6)
     user = np.hstack([of_user[u], of_moment])
     movie = np.where(often, np.cumsum(often) - 1, often.sum())[i]  # (n_rows,) rare movies share the last id
-    ids = np.column_stack([u, movie, fold * len(users) + u])
+    ids = np.column_stack([u, movie, 1 + fold * len(users) + u])
     base = np.column_stack([biases.user[u], biases.item[i]])
     return Described(user, of_item[i], ids, base, describe_history(known, biases.residual, often))
 
@@ -231,7 +231,7 @@ def prepare(train, look_ahead, folds=FOLDS):
     stars = train[RATING].to_numpy()[np.argsort(fold, kind="stable")]  # (n_train,) fold after fold
     rows = Described(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     of_all = describe(train[:1], train, look_ahead, often).history
-    rows = rows._replace(history=np.concatenate([rows.history, of_all, 0 * of_all[:1]]))
+    rows = rows._replace(history=np.concatenate([0 * of_all[:1], rows.history, of_all]))  # nobody's is first
     return Prepared(rows, stars, lambda rows: describe(rows, train, look_ahead, often, folds))
 
 
@@ -282,68 +282,74 @@ def read_history(history):
 
 
 # %% [markdown]
-# The last number of each tower corrects the bias; the others are the vector. `parts` says which rungs are in.
+# The last number of each tower corrects the bias; the others are the vector. Where `meet` is 0, there is no dot product.
+
+
+# %%
+def make_model(rows):
+    user, of_user = make_tower("user", len(users), rows.user.shape[1])
+    movie, of_movie = make_tower("movie", rows.history.shape[1], rows.item.shape[1])
+    row, told = read_history(rows.history)
+    q, c = keras.layers.Add()([of_user[:, :DIM], told]), of_movie[:, :DIM]  # (batch, DIM) each
+    sides = [keras.Model([*user, row], [q, of_user[:, DIM:]]), keras.Model(movie, [c, of_movie[:, DIM:]])]
+    meet = keras.Input((1,), name="meet")
+    match = keras.layers.Multiply()([meet, keras.layers.Dot(axes=1)([q, c])])  # (batch, 1)
+    left = keras.layers.Add()([of_user[:, DIM:], of_movie[:, DIM:], match])  # (batch, 1)
+    return keras.Model([*user, row, *movie, meet], left), *sides
+
+
+# %% [markdown]
+# Features come on one scale, fitted to training rows, and end five standard deviations out. `parts` says which rungs are
+# in. What is not in it is hidden: features are 0, ids and histories nobody's.
 
 # %%
 PARTS = ("ids", "content", "time", "dot product", "history")
 
 
-def make_model(rows, parts):
-    user, of_user = make_tower("user", len(users), rows.user.shape[1])
-    movie, of_movie = make_tower("movie", rows.history.shape[1], rows.item.shape[1])
-    q, c = of_user[:, :DIM], of_movie[:, :DIM]  # (batch, DIM) each
-    if "history" in parts:
-        row, told = read_history(rows.history)
-        user, q = [*user, row], keras.layers.Add()([q, told])
-    sides = [keras.Model(user, [q, of_user[:, DIM:]]), keras.Model(movie, [c, of_movie[:, DIM:]])]
-    terms = [of_user[:, DIM:], of_movie[:, DIM:]] + [keras.layers.Dot(axes=1)([q, c])] * ("dot product" in parts)
-    return keras.Model([*user, *movie], keras.layers.Add()(terms)), *sides
-
-
-# %% [markdown]
-# Features come on one scale, fitted to training rows, and end five standard deviations out. What is not in `parts` is
-# hidden: features are 0 and ids nobody's.
-
-
-# %%
-def as_inputs(rows, scalers, parts, hide=0.0):
-    sides = [scale.transform(x).clip(-5, 5) for scale, x in zip(scalers, (rows.user, rows.item), strict=True)]
-    content, moment = np.split(sides[0], [-6], axis=1)
-    user = np.hstack([content * ("content" in parts), moment * ("time" in parts)]).astype("float32")
-    item = (sides[1] * ("content" in parts)).astype("float32")
+def as_inputs(rows, scalers, parts=PARTS, hide=0.0):
+    user, item = (scale.transform(x).clip(-5, 5) for scale, x in zip(scalers, (rows.user, rows.item), strict=True))
+    user[:, :-6] *= "content" in parts
+    user[:, -6:] *= "time" in parts
+    item *= "content" in parts
     hidden = np.random.default_rng(1).random((len(user), 2)) < (hide if "ids" in parts else 1)
-    ids = np.where(hidden, [len(users), rows.history.shape[1]], rows.ids[:, :2]).astype("int32")
-    history = [rows.ids[:, 2].astype("int32")] * ("history" in parts)
-    return [ids[:, 0], user, *history, ids[:, 1], item]  # the movie tower reads the last two
+    ids = np.where(hidden, [len(users), rows.history.shape[1]], rows.ids[:, :2])
+    history, meet = rows.ids[:, 2] * ("history" in parts), np.full((len(user), 1), "dot product" in parts)
+    return [ids[:, 0], user.astype("float32"), history, ids[:, 1], item.astype("float32"), meet.astype("float32")]
 
 
 # %% [markdown]
 # ## Train
 #
-# The target is what the biases leave.
+# The target is what the biases leave. One model serves all rungs: `fit` gives it fresh weights first.
 
 
 # %%
-Towers = namedtuple("Towers", "model user item scalers parts curve")
+Towers = namedtuple("Towers", "model user item scalers")
 
 
-def fit(data, parts=PARTS, seed=1, check=None):
-    keras.utils.set_random_seed(seed)
+def make_towers(data):
     scalers = [StandardScaler().fit(x) for x in (data.rows.user, data.rows.item)]
-    model, user, item = make_model(data.rows, parts)
-    steps = EPOCHS * -(-len(data.stars) // BATCH)
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
-    model.compile(adam, loss="mse", jit_compile=False)
-    x, y = as_inputs(data.rows, scalers, parts, 0.1), data.stars - data.rows.base.sum(axis=1)
-    if check is not None:
-        check = as_inputs(check[0], scalers, parts), check[1] - check[0].base.sum(axis=1)
-    curve = model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
-    return Towers(model, user, item, scalers, parts, pd.DataFrame(curve, index=pd.RangeIndex(1, EPOCHS + 1)))
+    towers = Towers(*make_model(data.rows), scalers)
+    rate = keras.optimizers.schedules.CosineDecay(RATE, EPOCHS * -(-len(data.stars) // BATCH))  # falls to 0
+    towers.model.compile(keras.optimizers.Adam(rate), loss="mse", jit_compile=False)
+    return towers
 
 
 # %%
-def predict(towers, rows):
-    left = towers.model.predict(as_inputs(rows, towers.scalers, towers.parts), BATCH, verbose=0)
+def fit(towers, data, parts=PARTS, seed=1, check=None):
+    keras.utils.set_random_seed(seed)
+    towers.model.set_weights(make_model(data.rows)[0].get_weights())
+    for state in towers.model.optimizer.variables:  # Adam's averages and its clock
+        state.assign(keras.ops.zeros_like(state))
+    x, y = as_inputs(data.rows, towers.scalers, parts, 0.1), data.stars - data.rows.base.sum(axis=1)
+    if check is not None:
+        check = as_inputs(check[0], towers.scalers, parts), check[1] - check[0].base.sum(axis=1)
+    curve = towers.model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
+    return pd.DataFrame(curve, index=pd.RangeIndex(1, EPOCHS + 1))  # squared errors, stars²
+
+
+def predict(towers, rows, parts=PARTS):
+    left = towers.model.predict(as_inputs(rows, towers.scalers, parts), BATCH, verbose=0)
     return (rows.base.sum(axis=1) + left[:, 0]).clip(0.5, 5)  # (n_rows,) stars
 
 
@@ -355,7 +361,7 @@ def predict(towers, rows):
 inner = splits.split_by_time(two_splits["by time"].train)
 of_inner = prepare(inner.train, look_ahead=False)
 watched = of_inner.describe(inner.test)
-curve = np.sqrt(fit(of_inner, check=(watched, inner.test[RATING].to_numpy())).curve)  # RMSE, stars
+curve = np.sqrt(fit(make_towers(of_inner), of_inner, check=(watched, inner.test[RATING].to_numpy())))  # RMSE, stars
 named = {"loss": "trained on (with dropout)", "val_loss": "validation"}
 axis = curve.rename(columns=named).plot(marker="o", title="Learning curves, by time", xlabel="epoch")
 axis.set(ylabel="RMSE (stars)", xticks=curve.index)
@@ -385,12 +391,15 @@ def predict_with_trees(data, rows, **settings):
 
 # %%
 rungs, towers = {}, {}
-for name in two_splits:
+for name, data in prepared.items():
+    towers[name] = make_towers(data)
     rungs[name] = {"biases": of_test[name].base.sum(axis=1).clip(0.5, 5)}  # (n_test,)
-    for last, part in enumerate(PARTS):
-        fits = [fit(prepared[name], PARTS[: last + 1], seed) for seed in (SEEDS if part == "history" else SEEDS[:1])]
-        rungs[name][f"+ {part}"] = np.stack([predict(one, of_test[name]) for one in fits])  # (seeds, n_test)
-    towers[name] = fits[0]
+    for last, part in enumerate(PARTS, 1):
+        predicted = []
+        for seed in SEEDS[::-1] if part == "history" else SEEDS[:1]:  # the first seed comes last, and is kept
+            fit(towers[name], data, PARTS[:last], seed)
+            predicted.append(predict(towers[name], of_test[name], PARTS[:last]))
+        rungs[name][f"+ {part}"] = np.stack(predicted)  # (seeds, n_test)
 
 # %% [markdown]
 # Each rung is compared with the one before: the [RMSE](../docs/glossary.md#rmse-and-mae) in stars, the difference, and
@@ -460,9 +469,9 @@ task = metrics.make_ranking_task(train, test, items[ITEM_ID])
 last = train.groupby(USER_ID)[TIMESTAMP].max().reindex(task.users).to_numpy() + 1
 today = data.describe(pd.DataFrame({USER_ID: task.users, ITEM_ID: items[ITEM_ID].iloc[0], TIMESTAMP: last}))
 catalogue = data.describe(pd.DataFrame({USER_ID: users[0], ITEM_ID: items[ITEM_ID], TIMESTAMP: last[0]}))
-user_inputs = as_inputs(today, model.scalers, model.parts)[:-2]
+user_inputs = as_inputs(today, model.scalers)[:3]
 q, user_bias = (np.asarray(part) for part in model.user(user_inputs))  # (n_users, DIM), (n_users, 1)
-c, item_bias = (np.asarray(part) for part in model.item(as_inputs(catalogue, model.scalers, model.parts)[-2:]))
+c, item_bias = (np.asarray(part) for part in model.item(as_inputs(catalogue, model.scalers)[3:5]))
 item_bias = (item_bias + catalogue.base[:, 1:]).T  # (1, n_items)
 scores = user_bias + today.base[:, :1] + item_bias + q @ c.T  # (n_users, n_items) stars
 
@@ -495,7 +504,7 @@ def describe_new_user(tastes):
     for genre, stars in tastes.items():
         user[5 + genres.columns.get_loc(genre)] = stars - 3.5
     user[-6:] = [train[TIMESTAMP].max(), 0, 0, 0, 0, 0]
-    ids = np.array([[len(users), 0, len(data.rows.history) - 1]])
+    ids = np.array([[len(users), 0, 0]])
     base = np.array([[np.median(today.base[:, 0]), 0]])
     return today._replace(user=user.clip(low, high)[None], item=catalogue.item[:1], ids=ids, base=base)
 
@@ -512,7 +521,7 @@ assert inside.all(), "a new user should lie where training was"
 # %%
 def predict_for_new_user(tastes):
     described = describe_new_user(tastes)
-    vector, bias = (np.asarray(part) for part in model.user(as_inputs(described, model.scalers, model.parts)[:-2]))
+    vector, bias = (np.asarray(part) for part in model.user(as_inputs(described, model.scalers)[:3]))
     return (bias + described.base[:, :1] + item_bias + vector @ c.T)[0].clip(0.5, 5)  # (n_items,) stars
 
 

@@ -67,7 +67,8 @@ def lesson_07(edition: str, users: int | None) -> dict:
     for name, (train, test) in {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}.items():
         start = time.perf_counter()
         prepared = names["prepare"](train, look_ahead=name == "rmse_random")
-        towers = names["fit"](prepared)
+        towers = names["make_towers"](prepared)
+        names["fit"](towers, prepared)
         seconds = time.perf_counter() - start
         errors[name] = rmse(test[RATING], names["predict"](towers, prepared.describe(test)))
     board = Leaderboard("07")

@@ -50,12 +50,18 @@ if util.find_spec("recsys_utils") is None:
 from recsys_utils.lessons import run_lesson
 
 run_lesson("07", globals(), until="One rung at a time")
-test = two_splits["by time"].test
-choices = {"with ids": PARTS, "without ids": PARTS[1:]}
-predicted = {
-    name: np.stack([predict(fit(prepared["by time"], parts, seed), of_test["by time"]) for seed in SEEDS[:2]])
-    for name, parts in choices.items()
-}
+data, test = prepared["by time"], two_splits["by time"].test
+
+
+def predict_with_seeds(data, parts=PARTS):
+    towers, described, predicted = make_towers(data), data.describe(test), []
+    for seed in SEEDS[:2]:
+        fit(towers, data, parts, seed)
+        predicted.append(predict(towers, described, parts))
+    return np.stack(predicted)  # (seeds, n_test)
+
+
+predicted = {"with ids": predict_with_seeds(data), "without ids": predict_with_seeds(data, PARTS[1:])}
 without = comparison.compare_rmse(predicted, test, RATING, against="with ids")
 results_table(without.rename(columns={"mean": "RMSE"}), digits=4)
 
@@ -70,10 +76,8 @@ assert without["verdict"][1] == comparison.CANNOT_TELL, "ids should add nothing 
 # Two folds: each training row is described by half of the ratings.
 
 # %%
-train = two_splits["by time"].train
-halves = prepare(train, look_ahead=False, folds=2)
-described = halves.describe(test)
-predicted["2 folds"] = np.stack([predict(fit(halves, PARTS, seed), described) for seed in SEEDS[:2]])
+halves = prepare(two_splits["by time"].train, look_ahead=False, folds=2)
+predicted["2 folds"] = predict_with_seeds(halves)
 two = {name: predicted[name] for name in ("with ids", "2 folds")}
 fewer = comparison.compare_rmse(two, test, RATING, against="with ids")
 results_table(fewer.rename(columns={"mean": "RMSE"}), digits=4)
