@@ -114,8 +114,7 @@ items.head(3)
 
 # %% tags=["nbval-check-output"]
 two_splits = {"random": splits.split_random(ratings), "by time": splits.split_by_time(ratings)}
-for name, split in two_splits.items():
-    print(f"{name}: {len(split.train):,} to train on, {len(split.test):,} to test")
+print({name: (len(split.train), len(split.test)) for name, split in two_splits.items()})
 
 # %% [markdown]
 # ## The idea: towers for what the biases leave
@@ -212,8 +211,7 @@ Described = namedtuple("Described", "user item ids base history")
 def describe(rows, known, look_ahead, often, fold=0):
     (u, i), biases = place(rows), fit_biases(known)
     of_user, of_item = describe_content(known, biases)
-    of_moment = features.moment_features(rows, known, biases.residual, look_ahead, SHRINK)  # (n_rows, 6)
-    user = np.hstack([of_user[u], of_moment])
+    user = np.hstack([of_user[u], features.moment_features(rows, known, biases.residual, look_ahead, SHRINK)])
     movie = np.where(often, np.cumsum(often) - 1, often.sum())[i]  # (n_rows,) rare movies share the last id
     ids = np.column_stack([u, movie, 1 + fold * len(users) + u])
     base = np.column_stack([biases.user[u], biases.item[i]])
@@ -248,7 +246,7 @@ of_test = {name: prepared[name].describe(split.test) for name, split in two_spli
 
 # %%
 n_often = prepared["by time"].rows.history.shape[1]
-layers = ["Dense 128, relu", "Dense 64, relu", f"Dense {DIM + 1}, plus the id's {DIM + 1} numbers"]
+layers = [*(f"Dense {width}, relu" for width in HIDDEN), f"Dense {DIM + 1}, plus the id's {DIM + 1} numbers"]
 diagram.draw_two_towers(
     diagram.Tower("user tower", {"user id": len(users), "content and time": 30, "history": n_often}, layers),
     diagram.Tower("movie tower", {"movie id": n_often, "content": 23}, layers),
@@ -264,8 +262,7 @@ def make_tower(name, n_ids, n_features):
     hidden = features  # (batch, n_features)
     for width in HIDDEN:
         hidden = keras.layers.Dropout(DROPOUT)(keras.layers.Dense(width, "relu")(hidden))
-    near_zero = keras.initializers.RandomNormal(stddev=0.05)
-    of_features = keras.layers.Dense(DIM + 1, kernel_initializer=near_zero)(hidden)
+    of_features = keras.layers.Dense(DIM + 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.05))(hidden)
     of_id = keras.layers.Embedding(n_ids + 1, DIM + 1)(row)
     return [row, features], keras.layers.Add()([of_features, keras.layers.Rescaling(0.1)(of_id)])  # (batch, DIM + 1)
 
@@ -293,8 +290,8 @@ def make_model(rows):
     q, c = keras.layers.Add()([of_user[:, :DIM], told]), of_movie[:, :DIM]  # (batch, DIM) each
     sides = [keras.Model([*user, row], [q, of_user[:, DIM:]]), keras.Model(movie, [c, of_movie[:, DIM:]])]
     meet = keras.Input((1,), name="meet")
-    match = keras.layers.Multiply()([meet, keras.layers.Dot(axes=1)([q, c])])  # (batch, 1)
-    left = keras.layers.Add()([of_user[:, DIM:], of_movie[:, DIM:], match])  # (batch, 1)
+    match = keras.layers.Multiply()([meet, keras.layers.Dot(axes=1)([q, c])])
+    left = keras.layers.Add()([of_user[:, DIM:], of_movie[:, DIM:], match])  # (batch, 1) each
     return keras.Model([*user, row, *movie, meet], left), *sides
 
 
@@ -308,8 +305,7 @@ PARTS = ("ids", "content", "time", "dot product", "history")
 
 def as_inputs(rows, scalers, parts=PARTS, hide=0.0):
     user, item = (scale.transform(x).clip(-5, 5) for scale, x in zip(scalers, (rows.user, rows.item), strict=True))
-    user[:, :-6] *= "content" in parts
-    user[:, -6:] *= "time" in parts
+    user *= np.repeat(["content" in parts, "time" in parts], [24, 6])
     item *= "content" in parts
     hidden = np.random.default_rng(1).random((len(user), 2)) < (hide if "ids" in parts else 1)
     ids = np.where(hidden, [len(users), rows.history.shape[1]], rows.ids[:, :2])
@@ -342,10 +338,8 @@ def fit(towers, data, parts=PARTS, seed=1, check=None):
     for state in towers.model.optimizer.variables:  # Adam's averages and its clock
         state.assign(keras.ops.zeros_like(state))
     x, y = as_inputs(data.rows, towers.scalers, parts, 0.1), data.stars - data.rows.base.sum(axis=1)
-    if check is not None:
-        check = as_inputs(check[0], towers.scalers, parts), check[1] - check[0].base.sum(axis=1)
-    curve = towers.model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
-    return pd.DataFrame(curve, index=pd.RangeIndex(1, EPOCHS + 1))  # squared errors, stars²
+    history = towers.model.fit(x, y, BATCH, EPOCHS, verbose=0, validation_data=check).history
+    return pd.DataFrame(history, index=pd.RangeIndex(1, EPOCHS + 1))  # squared errors, stars²
 
 
 def predict(towers, rows, parts=PARTS):
@@ -360,11 +354,11 @@ def predict(towers, rows, parts=PARTS):
 # %%
 inner = splits.split_by_time(two_splits["by time"].train)
 of_inner = prepare(inner.train, look_ahead=False)
-watched = of_inner.describe(inner.test)
-curve = np.sqrt(fit(make_towers(of_inner), of_inner, check=(watched, inner.test[RATING].to_numpy())))  # RMSE, stars
+watched, watching = of_inner.describe(inner.test), make_towers(of_inner)
+check = as_inputs(watched, watching.scalers), inner.test[RATING].to_numpy() - watched.base.sum(axis=1)
+curve = np.sqrt(fit(watching, of_inner, check=check))  # RMSE, stars
 named = {"loss": "trained on (with dropout)", "val_loss": "validation"}
-axis = curve.rename(columns=named).plot(marker="o", title="Learning curves, by time", xlabel="epoch")
-axis.set(ylabel="RMSE (stars)", xticks=curve.index)
+curve.rename(columns=named).plot(marker="o", title="Learning curves, by time", xlabel="epoch", ylabel="RMSE (stars)")
 plt.show()
 assert not default or curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] - 0.008, "training should help"
 
@@ -444,7 +438,7 @@ results_table(both)
 
 # %% [markdown]
 # Every classic is worse than the towers on both splits, and the best of them by more than 2 %. The trees with our
-# features come nearest: much of the lead is in the features.
+# features come nearest.
 
 # %%
 errors = {}
@@ -553,9 +547,9 @@ from IPython.display import HTML, display
 
 if "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules:
     scale = {"min": 0, "max": 5, "step": 0.5, "readout_format": ".1f", "continuous_update": False}
-    look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}}
+    scale |= {"style": {"description_width": "8em"}, "layout": {"width": "24em"}}
     stated = {genre: TASTES.get(genre, 3.5) for genre in genres}
-    sliders = {name: ipywidgets.FloatSlider(at, description=name, **scale, **look) for name, at in stated.items()}
+    sliders = {name: ipywidgets.FloatSlider(at, description=name, **scale) for name, at in stated.items()}
     table = ipywidgets.interactive_output(lambda **tastes: display(HTML(recommend(tastes))), sliders)
     column = ipywidgets.VBox(list(sliders.values()), layout={"flex": "none"})  # a wide table must not squeeze it
     display(ipywidgets.HBox([column, table]))
@@ -565,8 +559,7 @@ if "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules:
 #
 # Now a ranking: order the whole catalogue for each user by predicted stars, without the movies they have rated, and look
 # for the movies of the test. The list of the [most popular movies](../docs/glossary.md#most-popular) does not know the
-# user at all. [Lesson 03](03_rank_with_classic_baselines.ipynb) explains the metrics, which are between 0 and 1 and
-# better when higher; the NDCG has a 95 % interval over users.
+# user at all. [Lesson 03](03_rank_with_classic_baselines.ipynb) explains the metrics, which are better when higher.
 
 # %%
 ranked = {"most popular": baselines.rank_with_popularity(task), ours: scores}  # (n_users, n_items) each
@@ -578,8 +571,7 @@ results_table(pd.DataFrame([{"model": name} | result.summary() for name, result 
 # 11](11_retrieve_with_in_batch_negatives.ipynb) asks.
 
 # %%
-low, high = comparison.bootstrap_interval(ranking["most popular"].ndcg - ranking[ours].ndcg)
-print(f"most popular is ahead by {low:.3f} to {high:.3f} of NDCG@10")
+low, high = comparison.bootstrap_interval(ranking["most popular"].ndcg - ranking[ours].ndcg)  # of the difference
 assert not default or low > 0, "ranking by predicted stars should lose to most popular"
 
 # %% [markdown]
@@ -617,8 +609,8 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 #
 # <details><summary>Answer</summary>
 #
-# Residuals are deviations from biases, and the biases are averages that contain the row's rating. With only the row left
-# out, the others add up to nearly its negative, and the tower could decode it.
+# Residuals are deviations from averages that contain the row's rating. With only the row left out, the others add up to
+# nearly its negative, and the tower could decode it.
 #
 # </details>
 #
@@ -626,7 +618,7 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 #
 # <details><summary>Answer</summary>
 #
-# Its training part contains later ratings of the same user, even of the same sitting. In production nobody has these.
+# Its training part has later ratings of the same user, even of the same sitting. In production nobody has these.
 #
 # </details>
 #
@@ -634,7 +626,7 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 #
 # <details><summary>Answer</summary>
 #
-# It would add random numbers from the initialisation. Hiding ids in training teaches the row what an unknown user is.
+# It would add random numbers. Hiding ids in training teaches the row what an unknown user is.
 #
 # </details>
 #
