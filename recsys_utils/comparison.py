@@ -1,6 +1,7 @@
 """Intervals, and the one table in which models are compared: users are the unit, and every claim is corrected."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,39 @@ def compare_rmse(
         check_scores(model, matrix, (len(matrix), len(test)))
         sums[model] = np.stack([np.bincount(place, (row - truth) ** 2, len(users)) for row in matrix])
     return _compare(sums, count, np.sqrt, against, True, level, resamples, seed)
+
+
+def compare_steps(
+    predictions: Mapping[str, np.ndarray], test: pd.DataFrame, actual: str, *, level: float = 0.95, seed: int = 1
+) -> pd.DataFrame:
+    """Compare the RMSE of each model with that of the one before it: a ladder (lesson 07).
+
+    Each of the n - 1 comparisons has the level 1 - (1 - level) / (n - 1) (Bonferroni), so that a table has a false
+    verdict with a probability of at most 1 - level.
+
+    Parameters
+    ----------
+    predictions, test, actual, level, seed : as for `compare_rmse`; the order of `predictions` is that of the ladder
+
+    Returns
+    -------
+    DataFrame
+        As `compare_rmse`: a row a model, where the difference is to the model above it. The first has none.
+
+    Raises
+    ------
+    ValueError
+        As `compare_rmse`.
+    """
+    check_probability("level", level)
+    names = list(_as_matrices(predictions))
+    each = 1 - (1 - level) / (len(names) - 1)
+    rows = []
+    for before, after in pairwise(names):
+        pair = {name: predictions[name] for name in (before, after)}
+        table = compare_rmse(pair, test, actual, against=before, level=each, seed=seed)
+        rows += [table] if not rows else [table[1:]]
+    return pd.concat(rows, ignore_index=True)
 
 
 def _as_matrices(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

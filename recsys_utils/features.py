@@ -1,16 +1,19 @@
 """Content features of users and movies, from training ratings only and without a row's own rating."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from recsys_utils.checks import check_choice, check_columns, check_ratings
-from recsys_utils.columns import GENRES, ITEM_ID, RATING, USER_ID, YEAR
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, USER_ID, YEAR
 
 GENRE_NAMES = (
     *("Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama"),
     *("Fantasy", "Horror", "Mystery", "Romance", "Sci-Fi", "Thriller"),
 )
 USER_FEATURES = ("user id", "rating count", "rating ave", *GENRE_NAMES)
+MOMENT_FEATURES = ("date", "log days", "log ratings", "share of ratings", "last 5", "last 20")
 ITEM_FEATURES = ("movie id", "year", "ave rating", *GENRE_NAMES)
 
 
@@ -94,6 +97,96 @@ def genre_flags(items: pd.DataFrame) -> np.ndarray:
         raise ValueError(f"items has the item {items[ITEM_ID][items[ITEM_ID].duplicated()].iloc[0]} more than once")
     flags = items[GENRES].str.get_dummies("|").reindex(columns=list(GENRE_NAMES), fill_value=0)
     return flags.to_numpy(float)
+
+
+class Biases(NamedTuple):
+    """What a rating owes to its user and its item."""
+
+    user: np.ndarray  # (n_users,) mean of all ratings plus the user's bias, stars
+    item: np.ndarray  # (n_items,) stars
+    residual: np.ndarray  # (n_ratings,) what both leave, stars
+
+
+def shrunk_biases(
+    user: np.ndarray, item: np.ndarray, stars: np.ndarray, n_users: int, n_items: int, shrink: float, sweeps: int = 15
+) -> Biases:
+    """Find the biases of users and items by turns (lesson 07; Koren, 2010, sec. 2.1).
+
+    Parameters
+    ----------
+    user, item : (n_ratings,) whole numbers from 0, the row of each
+    stars : (n_ratings,)
+    n_users, n_items : how many there are; one without ratings has the bias 0
+    shrink : ratings' worth of deviation 0 that is added to each average, above 0
+    sweeps : how often items and then users take their turn
+
+    Returns
+    -------
+    Biases
+
+    Raises
+    ------
+    ValueError
+        No rating, lengths that differ, a `shrink` that is not above 0.
+    """
+    if not len(stars) or not len(user) == len(item) == len(stars):
+        raise ValueError(
+            f"user, item and stars have {len(user)}, {len(item)}, {len(stars)}; expected as many, 1 or more"
+        )
+    if not shrink > 0:
+        raise ValueError(f"shrink is {shrink}; expected above 0")
+    n_user, n_item = np.bincount(user, minlength=n_users), np.bincount(item, minlength=n_items)
+    of_user, of_item, mean = np.zeros(n_users), np.zeros(n_items), np.mean(stars)
+    for _ in range(sweeps):
+        of_item = np.bincount(item, stars - mean - of_user[user], n_items) / (n_item + shrink)
+        of_user = np.bincount(user, stars - mean - of_item[item], n_users) / (n_user + shrink)
+    return Biases(mean + of_user, of_item, stars - mean - of_user[user] - of_item[item])
+
+
+def moment_features(
+    rows: pd.DataFrame, known: pd.DataFrame, residuals: np.ndarray, look_ahead: bool, shrink: float = 4.0
+) -> np.ndarray:
+    """Describe the moment of each row by the known ratings of its user: columns MOMENT_FEATURES (lesson 07).
+
+    Parameters
+    ----------
+    rows : DataFrame with user_id, timestamp (seconds)
+    known : DataFrame with user_id, timestamp: the ratings that are known; a row of `rows` must not be among them
+    residuals : (n_known,) what a model leaves of these ratings, in stars
+    look_ahead : whether ratings at and after the moment count in the averages, as many as before
+    shrink : ratings' worth of residual 0 that is added to an average, 0 or more
+
+    Returns
+    -------
+    ndarray of float, (n_rows, 6)
+        The timestamp; log(1 + days since the user's first known rating); log(1 + known ratings before); their share of
+        the user's known ratings; the mean residual of the 5 and of the 20 nearest ones, 0 where there is none.
+
+    Raises
+    ------
+    ValueError
+        A missing column, residuals of another length, a negative `shrink`.
+    """
+    check_columns("rows", rows, [USER_ID, TIMESTAMP])
+    check_columns("known", known, [USER_ID, TIMESTAMP])
+    if len(residuals) != len(known):
+        raise ValueError(f"residuals has {len(residuals)} numbers; expected {len(known)}, one for each known rating")
+    if not shrink >= 0:
+        raise ValueError(f"shrink is {shrink}; expected 0 or more")
+    line, ids = 1e10, pd.Index(pd.concat([known[USER_ID], rows[USER_ID]]).unique())  # a line of seconds for each user
+    at = line * ids.get_indexer(known[USER_ID]) + known[TIMESTAMP].to_numpy(float)  # (n_known,)
+    order = np.argsort(at, kind="stable")
+    at, total = at[order], np.concatenate([[0.0], np.cumsum(np.asarray(residuals, float)[order])])
+    now, whose = rows[TIMESTAMP].to_numpy(float), line * ids.get_indexer(rows[USER_ID])
+    start, before, end = (np.searchsorted(at, point) for point in (whose, whose + now, whose + line))
+    after = np.searchsorted(at, whose + now, "right") if look_ahead else before
+    first = np.where(end > start, at[np.minimum(start, len(at) - 1)], whose + now)
+    days = np.maximum(whose + now - first, 0) / 86_400
+    columns = [now, np.log1p(days), np.log1p(before - start), (before - start) / np.maximum(end - start, 1)]
+    for width in (5, 20):
+        low, high = np.maximum(before - width, start), np.minimum(after + width * look_ahead, end)
+        columns.append((total[high] - total[low]) / np.maximum(high - low + shrink, 1))
+    return np.column_stack(columns)
 
 
 def _own_rating(rows: pd.DataFrame, train: pd.DataFrame, statistics: str, column: str) -> np.ndarray:

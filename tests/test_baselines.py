@@ -16,6 +16,7 @@ from recsys_utils.baselines import (
     fit_ease,
     fit_item_cf,
     ials_factors,
+    load_rival_predictions,
     load_tuned,
     predict_with_surprise,
     predict_with_trees,
@@ -29,9 +30,11 @@ from recsys_utils.baselines import (
     stack_features,
 )
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
+from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.datasets.social import LANGUAGES, cut_world, generate_social, lay_out
 from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted
 from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
+from recsys_utils.splits import split_by_time, split_random
 
 
 def frame(*rows: tuple[int, int, float]) -> pd.DataFrame:
@@ -641,3 +644,20 @@ def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):
         load_tuned()["EASI"]
+
+
+# --- load_rival_predictions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table, cut", [("random", split_random), ("by time", split_by_time)])
+def test_rival_predictions_reach_the_error_that_the_search_measured(table, cut):
+    test = cut(load_movielens().ratings).test
+    predictions, tuned = load_rival_predictions(table), load_tuned(table)
+    assert set(RATING_RIVALS) - set(predictions) <= {"SVD++"}, "which takes twenty minutes on the random split"
+    for name, stars in predictions.items():
+        assert np.isclose(rmse(test[RATING], stars), tuned[name].test["RMSE"], atol=5e-4), name
+
+
+def test_rival_predictions_of_an_unknown_split():
+    with pytest.raises(ValueError, match="table is 'time'"):
+        load_rival_predictions("time")

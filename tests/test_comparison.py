@@ -167,3 +167,28 @@ def test_comparisons_refuse_bad_input():
         compare_rmse({"a": np.ones(3), "b": np.ones(3)}, test, "stars", "a")
     with pytest.raises(ValueError, match=r"a has the shape \(1, 2\); expected \(1, 3\)"):
         compare_rmse({"a": np.ones(2), "b": np.ones(2)}, test, RATING, "a")
+
+
+# --- compare_steps ----------------------------------------------------------------------------------------------------
+
+
+def test_steps_are_the_pairs_of_neighbours_at_a_stricter_level():
+    rng = np.random.default_rng(1)
+    test = pd.DataFrame({"user_id": np.repeat(np.arange(50), 8), "rating": rng.normal(size=400)})
+    models = {
+        name: test["rating"] + rng.normal(0, noise, 400) for name, noise in zip("abc", (1.0, 0.5, 0.5), strict=True)
+    }
+    table = comparison.compare_steps(models, test, "rating")
+    assert table["model"].tolist() == ["a", "b", "c"]
+    assert table["verdict"].tolist() == ["compared with", "better", "cannot tell"]
+    for place, (before, after) in enumerate((("a", "b"), ("b", "c")), 1):
+        pair = comparison.compare_rmse(
+            {one: models[one] for one in (before, after)}, test, "rating", before, level=0.975
+        )
+        pd.testing.assert_series_equal(table.loc[place], pair.loc[1], check_names=False)
+
+
+def test_steps_refuse_a_single_model():
+    test = pd.DataFrame({"user_id": [1, 2], "rating": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="expected two or more"):
+        comparison.compare_steps({"a": np.ones(2)}, test, "rating")

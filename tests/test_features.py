@@ -6,10 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys_utils.columns import GENRES, ITEM_ID, RATING, USER_ID, YEAR
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TIMESTAMP, USER_ID, YEAR
 from recsys_utils.datasets.item_vectors import load_item_vectors, save_item_vectors
 from recsys_utils.datasets.movielens import load_movielens
-from recsys_utils.features import GENRE_NAMES, ITEM_FEATURES, USER_FEATURES, genre_flags, item_features, user_features
+from recsys_utils.features import (
+    GENRE_NAMES,
+    ITEM_FEATURES,
+    MOMENT_FEATURES,
+    USER_FEATURES,
+    genre_flags,
+    item_features,
+    moment_features,
+    shrunk_biases,
+    user_features,
+)
 
 ITEMS = pd.DataFrame(
     {
@@ -272,3 +282,74 @@ def test_a_damaged_file_of_item_vectors_is_named(damage, vectors_file):
         ValueError, match=r"item_vectors_07\.npz is no sound file .*; expected an \.npz file with the arrays"
     ):
         load_item_vectors("07")
+
+
+# --- moment_features --------------------------------------------------------------------------------------------------
+
+DAY = 86_400  # seconds
+KNOWN = pd.DataFrame({USER_ID: [2, 1, 1, 1, 1], TIMESTAMP: [0, 4 * DAY, DAY, 2 * DAY, 2 * DAY]})
+LEFT = np.array([9.0, -1.0, 1.0, 0.5, -2.0])
+
+
+def test_moment_by_hand():
+    rows = pd.DataFrame({USER_ID: [1, 3], TIMESTAMP: [2 * DAY, DAY]})
+    back = as_frame(moment_features(rows, KNOWN, LEFT, look_ahead=False, shrink=1), MOMENT_FEATURES)
+    assert np.allclose(back.iloc[0], [2 * DAY, np.log(2), np.log(2), 0.25, 1 / 2, 1 / 2])
+    assert np.allclose(back.iloc[1], [DAY, 0, 0, 0, 0, 0]), "a user without ratings"
+    ahead = as_frame(moment_features(rows, KNOWN, LEFT, look_ahead=True, shrink=1), MOMENT_FEATURES)
+    assert np.isclose(ahead["last 5"][0], (1 + 0.5 - 2 - 1) / 5), "the same second and later count, too"
+
+
+def test_moment_counts_as_many_as_it_says():
+    known = pd.DataFrame({USER_ID: 1, TIMESTAMP: np.arange(30)})
+    row = pd.DataFrame({USER_ID: [1], TIMESTAMP: [25]})
+    left = np.where(np.arange(30) >= 20, 1.0, 0.0)
+    back = as_frame(moment_features(row, known, left, look_ahead=False, shrink=0), MOMENT_FEATURES)
+    assert back["last 5"][0] == 1 and back["last 20"][0] == 0.25
+
+
+def test_moment_that_looks_back_knows_nothing_of_later():
+    rows = pd.DataFrame({USER_ID: [1], TIMESTAMP: [2 * DAY]})
+    early = KNOWN[TIMESTAMP].to_numpy() < 2 * DAY
+    whole = moment_features(rows, KNOWN, LEFT, look_ahead=False)
+    part = moment_features(rows, KNOWN[early], LEFT[early], look_ahead=False)
+    assert np.array_equal(np.delete(whole, 3), np.delete(part, 3)), "all but the share of the user's ratings"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"residuals": LEFT[:2]}, "residuals has 2 numbers; expected 5"),
+        ({"shrink": -1}, "shrink is -1; expected 0 or more"),
+        ({"known": KNOWN[[USER_ID]]}, "known"),
+        ({"rows": KNOWN[[USER_ID]]}, "rows"),
+    ],
+)
+def test_moment_refuses(change, message):
+    good = {"rows": KNOWN, "known": KNOWN, "residuals": LEFT, "look_ahead": False}
+    with pytest.raises(ValueError, match=message):
+        moment_features(**good | change)
+
+
+# --- shrunk_biases ----------------------------------------------------------------------------------------------------
+
+
+def test_biases_are_the_shrunk_means_of_what_the_others_leave():
+    rng = np.random.default_rng(1)
+    user, item, stars = rng.integers(0, 6, 40), rng.integers(0, 9, 40), rng.integers(1, 11, 40) / 2
+    found = shrunk_biases(user, item, stars, 7, 10, shrink=2.0, sweeps=200)
+    bias = found.user - stars.mean()
+    for one in range(7):
+        left = (stars - stars.mean() - found.item[item])[user == one]
+        assert np.isclose(bias[one], left.sum() / (len(left) + 2))
+    assert bias[6] == 0 and found.item[9] == 0, "nobody and nothing has a bias of 0"
+    assert np.allclose(found.residual, stars - found.user[user] - found.item[item])
+
+
+def test_biases_refuse():
+    with pytest.raises(ValueError, match="have 1, 2, 2; expected as many"):
+        shrunk_biases(np.zeros(1, int), np.zeros(2, int), np.ones(2), 1, 1, 1.0)
+    with pytest.raises(ValueError, match="have 0, 0, 0"):
+        shrunk_biases(np.zeros(0, int), np.zeros(0, int), np.ones(0), 1, 1, 1.0)
+    with pytest.raises(ValueError, match="shrink is 0; expected above 0"):
+        shrunk_biases(np.zeros(1, int), np.zeros(1, int), np.ones(1), 1, 1, 0)

@@ -66,11 +66,13 @@ def lesson_07(edition: str, users: int | None) -> dict:
     errors = {}
     for name, (train, test) in {"rmse_random": split_random(data.ratings), "rmse_by_time": data.test}.items():
         start = time.perf_counter()
-        towers, _ = names["fit"](train)
+        prepared = names["prepare"](train, look_ahead=name == "rmse_random")
+        towers = names["make_towers"](prepared)
+        names["fit"](towers, prepared)
         seconds = time.perf_counter() - start
-        errors[name] = rmse(test[RATING], towers.predict(test))
+        errors[name] = rmse(test[RATING], names["predict"](towers, prepared.describe(test)))
     board = Leaderboard("07")
-    board.add("content towers + ids + biases", "two-tower", **errors, train_seconds=seconds)
+    board.add("biases + content + time + history towers", "two-tower", **errors, train_seconds=seconds)
     return _answer(board, {})
 
 

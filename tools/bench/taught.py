@@ -32,7 +32,7 @@ def taught(lesson: str) -> dict:
 
 def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
-        return ast.unparse(node.targets[0]).isupper()
+        return ast.unparse(node.targets[0]).isupper() or ast.unparse(node.value).startswith("namedtuple(")
     if isinstance(node, ast.Expr):
         return ast.unparse(node).startswith("set_up(")  # above the imports: it says which Keras TensorFlow brings
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
@@ -41,7 +41,8 @@ def _is_definition(node: ast.stmt) -> bool:
 def rating_lesson(data: Edition) -> dict:
     """Execute lesson 07's definitions and give them an edition."""
     names = taught("07")
-    names.update(items=data.items, users=data.test_task.users)
+    genres = data.items[GENRES].str.get_dummies("|").drop(columns="(no genres listed)", errors="ignore")
+    names.update(items=data.items, users=data.test_task.users, genres=genres)
     return names
 
 
