@@ -27,7 +27,7 @@
 # - how to read with bound parameters, and to write so that an error loses nothing.
 #
 # **What you'll need**: [Lesson 03](03_rank_with_classic_baselines.ipynb) for the metrics, item CF, EASE and iALS; one
-# minute and 1.5 GB of memory. A PostgreSQL server comes with the course; to use your own, set `DATABASE_URL`.
+# minute and 1 GB of memory. A PostgreSQL server comes along; to use your own, set `DATABASE_URL`.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -93,7 +93,7 @@ default &= (RATES, SEEDS, REPEATS, USER) == ([0.01, 0.02, 0.04, 0.08], [1, 2, 3]
 #
 # A [two-tower model](../docs/glossary.md#two-tower-model) turns a user into one vector and a post into another. Their
 # [dot product](../docs/glossary.md#dot-product) says how likely the user is to like the post. Here, a user is what
-# they did: the **history** is a mean of the vectors of the posts that they liked.
+# they did: the **history** is a mean of the vectors of the posts that they liked, zero for a new user.
 
 # %%
 diagram.draw_two_towers(
