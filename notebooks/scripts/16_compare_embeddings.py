@@ -537,7 +537,7 @@ results_table(pd.DataFrame(rows, columns=names), digits=2)
 # %%
 skewness = {name: stats.skew(times) for name, times in in_lists.items()}
 popularity = {name: stats.spearmanr(times, n_ratings[known]).statistic for name, times in in_lists.items()}
-for name in embeddings:
+for name in ("retrieval tower (11)", "SVD"):
     assert skewness[name] > skewness["random vectors"], f"{name}: should have more hubs than random vectors"
 assert popularity["SVD"] > 0.3 or KNOWN < 20, "among known movies, hubs of the SVD should be popular ones"
 assert abs(popularity["random vectors"]) < 4 / np.sqrt(n_known), (
@@ -545,8 +545,8 @@ assert abs(popularity["random vectors"]) < 4 / np.sqrt(n_known), (
 )
 
 # %% [markdown]
-# Every set has more hubs than random vectors. Those of the SVD lean to popular movies, although the cosine has divided
-# every length away.
+# The SVD and the retrieval tower have more hubs than random vectors. Those of the SVD lean to popular movies, although
+# the cosine has divided every length away.
 
 # %% [markdown]
 # ## When a high cosine means nothing
@@ -746,7 +746,7 @@ assert all_seconds > 2 * part_seconds, f"{all_seconds / part_seconds:.1f} times 
 # - The yardstick decides: towers that read genres win on genres; on series, which no vector has seen, they do not beat
 #   the SVD.
 # - The shortest distances belong to the films with the fewest ratings. Ask for enough ratings first.
-# - A map keeps a part of the neighbours and nothing else. Every set has hubs; those of the SVD lean to popular films.
+# - A map keeps a part of the neighbours and nothing else. Two of three sets have hubs; the SVD's lean to popular films.
 # - Cosines of a model trained on dot products can be changed without changing a prediction.
 #
 # ## Next
