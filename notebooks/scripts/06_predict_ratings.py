@@ -59,14 +59,12 @@ from recsys_utils.setup import set_up
 
 set_up(keras=3)
 
-# %%
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from threadpoolctl import threadpool_limits
 
 from recsys_utils import baselines, comparison, diagram, features, leaderboard, metrics, splits
 from recsys_utils import display as show
@@ -311,8 +309,10 @@ for name in ("biases", "item CF"):
 # The fourth reads the towers' 30 columns: a hundred boosted decision trees, each fitted to the errors of those before. They
 # may combine any column of the user with any of the movie.
 
-
 # %%
+from threadpoolctl import threadpool_limits
+
+
 def boost(sides, rows, others, leaves):
     columns, asked = (np.hstack([of[0][:, u_s:], of[1][:, i_s:]]) for of in (sides, others))  # (n_rows, 30) each
     trees = HistGradientBoostingRegressor(learning_rate=0.2, max_leaf_nodes=leaves, early_stopping=False)
