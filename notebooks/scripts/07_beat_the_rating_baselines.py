@@ -444,7 +444,8 @@ results_table(both)
 
 # %% [markdown]
 # Every classic is worse than the towers on both splits, and the best of them by more than 2 %. The trees with our
-# features come nearest.
+# features come nearest. At random they are even ahead of the towers: they pay no price for a dot product, and cannot be
+# searched like one. By time the data cannot tell.
 
 # %%
 errors = {}
@@ -455,7 +456,8 @@ for name, table in tables.items():
     errors[f"rmse_{name.replace(' ', '_')}"] = error[ours]
     assert not default or error[ours] < 0.98 * best, "the towers should be 2 % below the best classic"
     assert not default or (low.filter(like="tuned") > 0).all(), "every classic should be worse"
-    assert not default or error.drop(ours).idxmin() == "boosted trees, our features", "the trees should come nearest"
+    nearest = error.drop(ours).idxmin()
+    assert not default or (nearest.startswith("boosted") and low[nearest] < 0.003), "trees should come near, or lead"
 
 # %% [markdown]
 # ## Recommend
@@ -637,7 +639,8 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 # ## Exercises
 #
 # 1. **Without ids.** Train the last rung without "ids" on the split by time. Aim: an interval around zero.
-# 2. **Fewer folds.** Prepare the split by time with 2 folds instead of 10. Aim: a larger error. Why?
+# 2. **Without folds.** Describe the training rows by the whole training part, their own ratings included. Aim: an error
+#    on the test that is clearly higher. Why?
 # 3. **Tune the rival.** Try other `TREES` on the validation part of the split by time. Aim: no setting that is 0.003
 #    stars better than the lesson's.
 # 4. **Without training.** Give the new user a count of 0 ratings. Aim: more than 3 standard deviations from the mean of
@@ -648,8 +651,8 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 # ## Takeaways
 #
 # - Shrunk biases were the start; towers learnt what they leave, from features that were out-of-fold throughout.
-# - On both splits, two towers beat every tuned classic, by intervals clear of zero. Boosted trees with the same features
-#   came nearest.
+# - On both splits, two towers beat every tuned classic, by intervals clear of zero, but not boosted trees with the same
+#   features.
 # - The dot product was a clear step on both splits; ids in a sum added little.
 # - A user who has rated nothing got features that lie where training was, and a list that follows their tastes.
 # - The best predictor of stars ranked worse than the most popular list.
