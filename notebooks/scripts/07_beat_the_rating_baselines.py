@@ -353,11 +353,10 @@ inner = splits.split_by_time(two_splits["by time"].train)
 of_inner = prepare(inner.train, look_ahead=False)
 watched, watching = of_inner.describe(inner.test), make_towers(of_inner)
 check = as_inputs(watched, watching.scalers), inner.test[RATING].to_numpy() - watched.base.sum(axis=1)
-curve = np.sqrt(fit(watching, of_inner, check=check))  # RMSE, stars
-named = {"loss": "trained on (with dropout)", "val_loss": "validation"}
-curve.rename(columns=named).plot(marker="o", title="Learning curves, by time", xlabel="epoch", ylabel="RMSE (stars)")
+curve = np.sqrt(fit(watching, of_inner, check=check)).set_axis(["trained on (with dropout)", "validation"], axis=1)
+curve.plot(marker="o", title="Learning curves, by time", xlabel="epoch", ylabel="RMSE (stars)")
 plt.show()
-assert not default or curve["val_loss"].iloc[-1] < curve["val_loss"].iloc[0] - 0.008, "training should help"
+assert not default or curve["validation"].iloc[-1] < curve["validation"].iloc[0] - 0.008, "training should help"
 
 # %% [markdown]
 # One rival is to see the same features: boosted trees (scikit-learn), which may combine a user's features with a movie's
@@ -444,7 +443,8 @@ results_table(both)
 
 # %% [markdown]
 # Every classic is worse than the towers on both splits, and the best of them by more than 2 %. The trees with our
-# features come nearest.
+# features come nearest, and at random they are ahead. They pay no price for a dot product, and cannot be searched like
+# one.
 
 # %%
 errors = {}
@@ -455,7 +455,8 @@ for name, table in tables.items():
     errors[f"rmse_{name.replace(' ', '_')}"] = error[ours]
     assert not default or error[ours] < 0.98 * best, "the towers should be 2 % below the best classic"
     assert not default or (low.filter(like="tuned") > 0).all(), "every classic should be worse"
-    assert not default or error.drop(ours).idxmin() == "boosted trees, our features", "the trees should come nearest"
+    nearest = error.drop(ours).idxmin()
+    assert not default or (nearest.startswith("boosted") and low[nearest] < 0.003), "trees should come near, or lead"
 
 # %% [markdown]
 # ## Recommend
@@ -583,7 +584,6 @@ assert not default or behind[0] > 0, "ranking by predicted stars should lose to 
 #
 # - **Time is a feature that has to be known.** The average of a user's latest ratings is known when a movie is shown;
 #   what comes later is known in a random split only.
-# - **Averages go stale.** Serve them from the code that made the training rows.
 # - **Stars are rare, choices are common.** Most products have no ratings to predict.
 # - **The towers run apart.** The movie vectors are stored; when a user asks, only the user tower runs.
 
@@ -605,7 +605,7 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 #
 # <details><summary>Answer</summary>
 #
-# What the movie tower adds is the same for every user. All users get the movies in the same order.
+# What the movie tower adds is the same for every user.
 #
 # </details>
 #
@@ -637,7 +637,8 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 # ## Exercises
 #
 # 1. **Without ids.** Train the last rung without "ids" on the split by time. Aim: an interval around zero.
-# 2. **Fewer folds.** Prepare the split by time with 2 folds instead of 10. Aim: a larger error. Why?
+# 2. **Without folds.** Describe the training rows by the whole training part, their own ratings included. Aim: an error
+#    that is clearly higher.
 # 3. **Tune the rival.** Try other `TREES` on the validation part of the split by time. Aim: no setting that is 0.003
 #    stars better than the lesson's.
 # 4. **Without training.** Give the new user a count of 0 ratings. Aim: more than 3 standard deviations from the mean of
@@ -648,8 +649,8 @@ save_item_vectors("07", items[ITEM_ID].to_numpy(), c)
 # ## Takeaways
 #
 # - Shrunk biases were the start; towers learnt what they leave, from features that were out-of-fold throughout.
-# - On both splits, two towers beat every tuned classic, by intervals clear of zero. Boosted trees with the same features
-#   came nearest.
+# - On both splits, two towers beat every tuned classic, by intervals clear of zero, but not boosted trees with the same
+#   features.
 # - The dot product was a clear step on both splits; ids in a sum added little.
 # - A user who has rated nothing got features that lie where training was, and a list that follows their tastes.
 # - The best predictor of stars ranked worse than the most popular list.
