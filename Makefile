@@ -42,13 +42,13 @@ test-quick: setup ## test the package alone, within two minutes
 	@$(VENV) -m pytest $(OF_THE_PACKAGE)
 
 test-all: setup ## what takes longer than make test: solutions, portability, floors, colab-check, then browsers
-	@$(MAKE) --no-print-directory --keep-going solutions portability floors colab-check browsers
+	@$(MAKE) --no-print-directory --keep-going IN_TURN=--in-turn solutions portability floors colab-check browsers
 
 solutions: setup ## run the solutions of the exercises (or LESSON=05), each after its lesson, with a table
 	@$(VENV) tools/solutions.py $(LESSON)
 
-portability: setup ## run every lesson (or LESSON=05) on three emulated processors, with a table of machine by lesson
-	@$(VENV) tools/portability.py $(LESSON)
+portability: setup ## run every lesson (or LESSON=05) on three emulated processors (test-all: on one each), with a table
+	@$(VENV) tools/portability.py $(LESSON) $(IN_TURN)
 
 floors: setup ## run lessons 02, 04, 06 and 11 (or LESSON=05) with the lowest versions that pyproject.toml allows
 	@$(VENV) tools/floors.py $(LESSON)

@@ -103,6 +103,16 @@ def test_one_lesson_can_be_chosen_and_all_green_is_success(project, monkeypatch,
     assert "01" not in capsys.readouterr().out.replace("0.1", "")
 
 
+@x86_64
+def test_in_turn_each_lesson_runs_on_one_machine(project, monkeypatch, capsys):
+    for number in (1, 2):
+        write_lesson(project, f"0{number}_counts", ("import os\nprint(os.environ['OMP_NUM_THREADS'])", f"{number}\n"))
+    monkeypatch.setattr(sys, "argv", ["portability.py", "--in-turn"])
+    assert portability.main() == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("0")]
+    assert ["01", "ok", "–"] in rows and ["02", "–", "ok"] in rows
+
+
 def test_what_fails_beside_another_lesson_runs_again_alone_and_the_table_says_so(project, capsys):
     write_lesson(
         project,

@@ -1,4 +1,7 @@
-"""Run the lessons, assertions and compared outputs, on emulated processors, and print one table."""
+"""Run the lessons, assertions and compared outputs, on emulated processors, and print one table.
+
+With `--in-turn` each lesson runs on one of the machines, the next lesson on the next: a third of the time.
+"""
 
 import platform
 import sys
@@ -40,13 +43,15 @@ MACHINES = {
 def main() -> int:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         sys.exit(f"make portability emulates x86-64 processors on one of them; this machine is {platform.machine()}")
-    lessons = find_lessons(NOTEBOOKS, ".ipynb", sys.argv[1:])
+    in_turn = "--in-turn" in sys.argv
+    lessons = find_lessons(NOTEBOOKS, ".ipynb", [argument for argument in sys.argv[1:] if argument != "--in-turn"])
     folder = BUILD / "portability"
     folder.mkdir(parents=True, exist_ok=True)
     trials = [
         Trial(name, lesson, sys.executable, settings, folder)
-        for name, settings in MACHINES.items()
-        for lesson in lessons
+        for machine, (name, settings) in enumerate(MACHINES.items())
+        for turn, lesson in enumerate(lessons)
+        if not in_turn or turn % len(MACHINES) == machine
     ]
     run_trials(trials, at_once(), "emulated machines")
     return print_table(trials)

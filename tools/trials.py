@@ -126,7 +126,7 @@ def print_table(trials: list[Trial]) -> int:
     columns = list(dict.fromkeys(trial.column for trial in trials))
     verdicts = {(trial.lesson, trial.column): trial.verdict for trial in trials}
     lessons = sorted({trial.lesson for trial in trials})
-    rows = [[number(lesson), *(verdicts[lesson, column] for column in columns)] for lesson in lessons]
+    rows = [[number(lesson), *(verdicts.get((lesson, column), "–") for column in columns)] for lesson in lessons]
     print("\n" + tabulate(rows, ["lesson", *columns], disable_numparse=True))
     if any(trial.verdict == "ok alone" for trial in trials):
         print("ok alone: failed while another lesson ran beside it, and passed when it ran again by itself")
