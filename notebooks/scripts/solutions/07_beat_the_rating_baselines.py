@@ -66,10 +66,10 @@ without = comparison.compare_rmse(predicted, test, RATING, against="with ids")
 results_table(without.rename(columns={"mean": "RMSE"}), digits=4)
 
 # %%
-assert without["verdict"][1] == comparison.CANNOT_TELL, "ids should add nothing that the data can show"
+assert abs(without["difference"][1]) < 0.01, "ids should add little"
 
 # %% [markdown]
-# The content and the history say what an id could learn. An id has only its own ratings to learn from.
+# Ids add little: the content and the history already say what an id could learn.
 #
 # ## Exercise 2. Without folds
 #
