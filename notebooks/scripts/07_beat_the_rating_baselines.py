@@ -28,7 +28,7 @@
 # - why a good rating model is not a good recommender.
 #
 # **What you'll need**: nothing from other lessons. [Lesson 02](02_predict_ratings_with_classic_baselines.ipynb) explains
-# the baselines and [Lesson 06](06_predict_ratings.ipynb) how averages leak. Two minutes and 1.5 GB of memory.
+# the baselines and [Lesson 06](06_predict_ratings.ipynb) how averages leak. Two minutes and 1.6 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
