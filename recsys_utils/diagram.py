@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Tower(NamedTuple):
     name: str  # such as 'user tower'
     inputs: Mapping[str, int]  # what goes in, and how many numbers (or, of an id, how many ids) each is
     layers: Sequence[str]  # from the inputs up, such as 'Dense 128, relu'; the last one gives the vector
+    joins: Mapping[str, int] = MappingProxyType({})  # what goes past the layers into the last one, such as an id
 
 
 def draw_two_towers(query: Tower, candidate: Tower, meet: str, loss: str) -> "Figure":
@@ -68,27 +70,37 @@ def draw_two_towers(query: Tower, candidate: Tower, meet: str, loss: str) -> "Fi
 
 
 def _draw_tower(axes: "Axes", tower: Tower, x: float, level: list[float], floors: int, colour: str) -> None:
-    inputs = "\n".join(f"{name} ({size:,})" for name, size in tower.inputs.items())
-    boxes = [(level[0], inputs, PLAIN)]
-    boxes += [(level[1 + floor], layer, colour) for floor, layer in enumerate(tower.layers)]
-    for y, text, fill in boxes:
-        _draw_box(axes, x, y, text, fill)
-    for (below, *_), (above, *_) in pairwise(boxes):
-        _draw_arrow(axes, (x, below + HEIGHT / 2), (x, above - HEIGHT / 2))
-    top, centre = boxes[-1][0] + HEIGHT / 2, axes.get_xlim()[1] / 2
+    centre = axes.get_xlim()[1] / 2
     inwards = 1 if x < centre else -1
+    trunk, width = (x + inwards * 0.2 * WIDTH, 0.6 * WIDTH) if tower.joins else (x, WIDTH)
+    boxes = [(level[0], _list_inputs(tower.inputs), PLAIN, trunk, width)]
+    boxes += [(level[1 + floor], layer, colour, trunk, width) for floor, layer in enumerate(tower.layers)]
+    boxes[-1] = (*boxes[-1][:3], x, WIDTH)
+    for y, text, fill, middle, wide in boxes:
+        _draw_box(axes, middle, y, text, fill, wide)
+    for (below, *_), (above, *_) in pairwise(boxes):
+        _draw_arrow(axes, (trunk, below + HEIGHT / 2), (trunk, above - HEIGHT / 2))
+    if tower.joins:
+        aside = x - inwards * 0.32 * WIDTH
+        _draw_box(axes, aside, level[0], _list_inputs(tower.joins), PLAIN, 0.36 * WIDTH)
+        _draw_arrow(axes, (aside, level[0] + HEIGHT / 2), (aside, boxes[-1][0] - HEIGHT / 2))
+    top = boxes[-1][0] + HEIGHT / 2
     edge, align = x - inwards * WIDTH / 2, "left" if inwards > 0 else "right"
     axes.text(edge, top + 0.1, tower.name, color=LINE, ha=align, va="bottom", fontsize=11, fontweight="bold")
     start, end = x + inwards * WIDTH / 4, centre - inwards * WIDTH / 4
     _draw_arrow(axes, (start, top), (end, level[-2] - HEIGHT / 2))
 
 
-def _draw_box(axes: "Axes", x: float, y: float, text: str, fill: str) -> None:
+def _list_inputs(inputs: Mapping[str, int]) -> str:
+    return "\n".join(f"{name} ({size:,})" for name, size in inputs.items())
+
+
+def _draw_box(axes: "Axes", x: float, y: float, text: str, fill: str, width: float = WIDTH) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    corner = (x - WIDTH / 2, y - HEIGHT / 2)
+    corner = (x - width / 2, y - HEIGHT / 2)
     style = "round,pad=0,rounding_size=0.12"
-    axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=style, facecolor=fill, edgecolor=LINE))
+    axes.add_patch(FancyBboxPatch(corner, width, HEIGHT, boxstyle=style, facecolor=fill, edgecolor=LINE))
     axes.text(x, y, text, color=INK, ha="center", va="center", fontsize=10 if "\n" not in text else 9)
 
 

@@ -13,7 +13,7 @@ GENRE_NAMES = (
     *("Fantasy", "Horror", "Mystery", "Romance", "Sci-Fi", "Thriller"),
 )
 USER_FEATURES = ("user id", "rating count", "rating ave", *GENRE_NAMES)
-MOMENT_FEATURES = ("date", "log days", "log ratings", "share of ratings", "last 5", "last 20")
+MOMENT_FEATURES = ("date", "log days", "log ratings", "last 5", "last 20")
 ITEM_FEATURES = ("movie id", "year", "ave rating", *GENRE_NAMES)
 
 
@@ -158,9 +158,9 @@ def moment_features(
 
     Returns
     -------
-    ndarray of float, (n_rows, 6)
-        The timestamp; log(1 + days since the user's first known rating); log(1 + known ratings before); their share of
-        the user's known ratings; the mean residual of the 5 and of the 20 nearest ones, 0 where there is none.
+    ndarray of float, (n_rows, 5)
+        The timestamp; log(1 + days since the user's first known rating); log(1 + known ratings before); the mean
+        residual of the 5 and of the 20 nearest ones, 0 where there is none.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def moment_features(
     after = np.searchsorted(at, whose + now, "right") if look_ahead else before
     first = np.where(end > start, at[np.minimum(start, len(at) - 1)], whose + now)
     days = np.maximum(whose + now - first, 0) / 86_400
-    columns = [now, np.log1p(days), np.log1p(before - start), (before - start) / np.maximum(end - start, 1)]
+    columns = [now, np.log1p(days), np.log1p(before - start)]
     for width in (5, 20):
         low, high = np.maximum(before - width, start), np.minimum(after + width * look_ahead, end)
         columns.append((total[high] - total[low]) / np.maximum(high - low + shrink, 1))

@@ -9,7 +9,7 @@ from matplotlib.text import Annotation
 
 from recsys_utils.diagram import Tower, draw_two_towers
 
-USER = Tower("user tower", {"user id": 671, "average by genre": 14}, ["Dense 256, relu", "Dense 32"])
+USER = Tower("user tower", {"count": 1, "average by genre": 14}, ["Dense 256, relu", "Dense 32"], {"user id": 671})
 MOVIE = Tower("movie tower", {"genres": 14}, ["Dense 128, relu", "Dense 64, relu", "Dense 32"])
 
 
@@ -17,10 +17,10 @@ def test_every_part_is_in_the_picture_once():
     figure = draw_two_towers(USER, MOVIE, "dot product", "mean squared error")
     shown = [text.get_text() for text in figure.axes[0].texts if not isinstance(text, Annotation)]
     said = [tower.name for tower in (USER, MOVIE)] + [*USER.layers, *MOVIE.layers, "dot product"]
-    said += ["loss: mean squared error", "user id (671)\naverage by genre (14)", "genres (14)"]
+    said += ["loss: mean squared error", "count (1)\naverage by genre (14)", "user id (671)", "genres (14)"]
     assert sorted(shown) == sorted(said)
     arrows = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
-    assert len(arrows) == len(USER.layers) + len(MOVIE.layers) + 3  # up each tower, to the meeting point, to the loss
+    assert len(arrows) == len(USER.layers) + len(MOVIE.layers) + 4  # up each tower, past one, to where they meet, to the loss
     assert plt.get_fignums() == [], "a notebook would show it twice"
 
 

@@ -245,7 +245,7 @@ of_test = {name: prepared[name].describe(split.test) for name, split in two_spli
 n_often = prepared["by time"].rows.history.shape[1]
 layers = [*(f"Dense {width}, relu" for width in HIDDEN), f"Dense {DIM + 1}, plus the id's {DIM + 1} numbers"]
 diagram.draw_two_towers(
-    diagram.Tower("user tower", {"user id": len(users), "content and time": 30, "history": n_often}, layers),
+    diagram.Tower("user tower", {"user id": len(users), "content and time": 29, "history": n_often}, layers),
     diagram.Tower("movie tower", {"movie id": n_often, "content": 23}, layers),
     meet="dot product + corrections of the biases",
     loss="squared error of what the biases leave",
@@ -256,9 +256,9 @@ diagram.draw_two_towers(
 def make_tower(name, n_ids, n_features):
     row = keras.Input((), name=f"{name}_id", dtype="int32")
     features = keras.Input((n_features,), name=f"{name}_features")
-    hidden = features  # (batch, n_features)
-    for width in HIDDEN:
-        hidden = keras.layers.Dropout(DROPOUT)(keras.layers.Dense(width, "relu")(hidden))
+    hidden = keras.layers.Dropout(DROPOUT)(keras.layers.Dense(HIDDEN[0], "relu")(features))
+    for width in HIDDEN[1:]:
+        hidden = keras.layers.Dense(width, "relu")(hidden)  # (batch, width)
     of_features = keras.layers.Dense(DIM + 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.05))(hidden)
     of_id = keras.layers.Embedding(n_ids + 1, DIM + 1)(row)
     return [row, features], keras.layers.Add()([of_features, keras.layers.Rescaling(0.1)(of_id)])  # (batch, DIM + 1)
@@ -302,7 +302,7 @@ PARTS = ("ids", "content", "time", "dot product", "history")
 
 def as_inputs(rows, scalers, parts=PARTS, hide=0.0):
     user, item = (scale.transform(x).clip(-5, 5) for scale, x in zip(scalers, (rows.user, rows.item), strict=True))
-    user *= np.repeat(["content" in parts, "time" in parts], [24, 6])
+    user *= np.repeat(["content" in parts, "time" in parts], [24, 5])
     item *= "content" in parts
     hidden = np.random.default_rng(1).random((len(user), 2)) < (hide if "ids" in parts else 1)
     ids = np.where(hidden, [len(users), rows.history.shape[1]], rows.ids[:, :2])
@@ -324,7 +324,7 @@ def make_towers(data):
     scalers = [StandardScaler().fit(x) for x in (data.rows.user, data.rows.item)]
     towers = Towers(*make_model(data.rows), scalers)
     rate = keras.optimizers.schedules.CosineDecay(RATE, EPOCHS * -(-len(data.stars) // BATCH))  # falls to 0
-    towers.model.compile(keras.optimizers.Adam(rate), loss="mse", jit_compile=False)
+    towers.model.compile(keras.optimizers.Adam(rate), loss="mse", jit_compile=False, steps_per_execution=8)
     return towers
 
 
@@ -340,7 +340,7 @@ def fit(towers, data, parts=PARTS, seed=1, check=None):
 
 
 def predict(towers, rows, parts=PARTS):
-    left = towers.model.predict(as_inputs(rows, towers.scalers, parts), BATCH, verbose=0)
+    left = towers.model.predict(as_inputs(rows, towers.scalers, parts), 8 * BATCH, verbose=0)
     return (rows.base.sum(axis=1) + left[:, 0]).clip(0.5, 5)  # (n_rows,) stars
 
 
@@ -497,14 +497,14 @@ show(metrics.recommend(scores[[row]], task.seen[[row]], k=10)[0], scores[row].cl
 
 # %%
 TASTES = {"Action": 5, "Adventure": 5, "Crime": 3, "Fantasy": 5, "Mystery": 4, "Sci-Fi": 5, "Thriller": 4}
-low, high = np.quantile(data.rows.user, [0.01, 0.99], axis=0)  # (30,) each
+low, high = np.quantile(data.rows.user, [0.01, 0.99], axis=0)  # (29,) each
 
 
 def describe_new_user(tastes):
-    user = np.median(today.user, axis=0)  # (30,)
+    user = np.median(today.user, axis=0)  # (29,)
     for genre, stars in tastes.items():
         user[5 + genres.columns.get_loc(genre)] = stars - 3.5
-    user[-6:] = [train[TIMESTAMP].max(), 0, 0, 0, 0, 0]
+    user[-5:] = [train[TIMESTAMP].max(), 0, 0, 0, 0]
     ids, base = np.array([[len(users), 0, 0]]), np.array([[np.median(today.base[:, 0]), 0]])
     return today._replace(user=user.clip(low, high)[None], item=catalogue.item[:1], ids=ids, base=base)
 
