@@ -20,7 +20,9 @@ def test_every_part_is_in_the_picture_once():
     said += ["loss: mean squared error", "count (1)\naverage by genre (14)", "user id (671)", "genres (14)"]
     assert sorted(shown) == sorted(said)
     arrows = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
-    assert len(arrows) == len(USER.layers) + len(MOVIE.layers) + 4  # up each tower, past one, to where they meet, to the loss
+    assert (
+        len(arrows) == len(USER.layers) + len(MOVIE.layers) + 4
+    )  # up each tower, past one, to where they meet, to the loss
     assert plt.get_fignums() == [], "a notebook would show it twice"
 
 

@@ -44,74 +44,77 @@ if util.find_spec("recsys_utils") is None:
 # %% [markdown]
 # ## Exercise 1. Without ids
 #
-# We run the lesson down to its training, and train the last rung with and without ids, two seeds each.
+# We run the lesson down to its training. A validation part is cut from the training part, in time; on it, we train the
+# last rung with and without ids, two seeds each.
 
 # %%
 from recsys_utils.lessons import run_lesson
 
 run_lesson("07", globals(), until="One rung at a time")
-data, test = prepared["by time"], two_splits["by time"].test
+inner = splits.split_by_time(train)
+data = prepare(inner.train, look_ahead=False)
+watched = data.describe(inner.test)
 
 
-def predict_with_seeds(data, parts=PARTS):
-    towers, described, predicted = make_towers(data), data.describe(test), []
+def validate(data, parts=PARTS):
+    towers, predicted = make_towers(data), []
     for seed in SEEDS[:2]:
         fit(towers, data, parts, seed)
-        predicted.append(predict(towers, described, parts))
-    return np.stack(predicted)  # (seeds, n_test)
+        predicted.append(predict(towers, watched, parts))
+    return np.stack(predicted)  # (seeds, n_validation)
 
 
-predicted = {"with ids": predict_with_seeds(data), "without ids": predict_with_seeds(data, PARTS[1:])}
-without = comparison.compare_rmse(predicted, test, RATING, against="with ids")
+predicted = {"with ids": validate(data), "without ids": validate(data, [part for part in PARTS if part != "ids"])}
+without = comparison.compare_rmse(predicted, inner.test, RATING, against="with ids")
 results_table(without.rename(columns={"mean": "RMSE"}), digits=4)
 
 # %%
-assert abs(without["difference"][1]) < 0.01, "ids should add little"
+assert abs(without["difference"][1]) < 0.015, "ids should change little"
 
 # %% [markdown]
-# Ids add little: the content and the history already say what an id could learn.
-#
+# Half of the rows to predict are of movies that have no id of their own, because they were rated too seldom. How many?
+
+# %%
+rare = watched.ids[:, 1] == data.rows.history.shape[1]
+print(f"{rare.mean():.0%} of the validation rows are of movies without an id")
+
+# %% [markdown]
 # ## Exercise 2. Without folds
 #
 # The training rows get the features that test rows get. Their own ratings are in them.
 
 # %%
-train = two_splits["by time"].train
-leaky_rows = data.describe(train)._replace(history=data.rows.history)
-leaky = data._replace(rows=leaky_rows, stars=train[RATING].to_numpy())
-predicted["without folds"] = predict_with_seeds(leaky)
-two = {name: predicted[name] for name in ("with ids", "without folds")}
-leak = comparison.compare_rmse(two, test, RATING, against="with ids")
+leaky_rows = data.describe(inner.train)._replace(history=data.rows.history)
+leaky = data._replace(rows=leaky_rows, stars=inner.train[RATING].to_numpy())
+two = {"out-of-fold": predicted["with ids"], "without folds": validate(leaky)}
+leak = comparison.compare_rmse(two, inner.test, RATING, against="out-of-fold")
 results_table(leak.rename(columns={"mean": "RMSE"}), digits=4)
 
 # %%
 assert leak["verdict"][1] == comparison.WORSE, "features that contain the target should do harm"
 
 # %% [markdown]
-# The towers learn to read the rating out of averages, residuals and the history. On the test it is not there.
+# The towers learn to read the rating out of averages, residuals and the history. In the rows to predict it is not there.
 #
 # ## Exercise 3. Tune the rival
 #
-# A grid around the settings of the lesson. Its validation part of the split by time is at hand.
+# Smaller trees, and trees that look at every feature at each split.
 
 # %%
-from itertools import product
-
 tried = []
-for leaves, rate, rounds in product((7, 15, 31), (0.03, 0.06), (200, 400)):
-    change = {"max_leaf_nodes": leaves, "learning_rate": rate, "max_iter": rounds}
-    stars = predict_with_trees(of_inner, watched, **TREES | change)
-    tried.append(change | {"RMSE": metrics.rmse(inner.test[RATING], stars)})
-tried = pd.DataFrame(tried).sort_values("RMSE")
-results_table(tried.head(5), digits=4)
+for leaves, share in ((127, 0.3), (127, 1.0), (31, 0.3), (31, 1.0)):
+    change = {"max_leaf_nodes": leaves, "max_features": share}
+    tried.append(
+        change | {"RMSE": metrics.rmse(inner.test[RATING], predict_with_trees(data, watched, **TREES | change))}
+    )
+tried = pd.DataFrame(tried)  # the lesson's settings first
+results_table(tried, digits=4)
 
 # %%
-own = metrics.rmse(inner.test[RATING], predict_with_trees(of_inner, watched, **TREES))
-print(f"the lesson's settings {own:.4f}, the best of {len(tried)} {tried['RMSE'].min():.4f}")
-assert own < tried["RMSE"].min() + 0.003, "the rival should be tuned"
+assert tried["RMSE"][0] < tried["RMSE"].min() + 0.003, "the rival should be tuned"
 
 # %% [markdown]
-# The rival is near the best of the grid. Larger trees and more rounds at a smaller rate may gain a little more.
+# No other setting is better by more than the noise of one validation part.
 #
 # ## Exercise 4. Without training
 #
