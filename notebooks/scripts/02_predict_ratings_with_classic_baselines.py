@@ -18,16 +18,16 @@
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/02_predict_ratings_with_classic_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/02_predict_ratings_with_classic_baselines.ipynb)
 #
 # **What you'll do**: fit the classic rating models to synthetic and real ratings, at their defaults and tuned, and set the
-# mark that every two-tower model of this course has to beat in stars.
+# mark in stars for every two-tower model of this course.
 #
 # **What you'll learn**
 #
 # - what biases, matrix factorisation and neighbours each add;
-# - what tuning is, what it is worth beside the choice of a model, and what it cannot do;
+# - what tuning is worth beside the choice of a model, and what it cannot do;
 # - how to tell a better model from a lucky one, with the user as the unit.
 #
 # **What you'll need**: the noise floor and the two synthetic worlds of
-# [Lesson 01](01_generate_synthetic_data.ipynb), though you need not have run it; one and a half minutes, 0.8 GB.
+# [Lesson 01](01_generate_synthetic_data.ipynb); one minute, 0.8 GB.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -71,7 +71,7 @@ from recsys_utils.datasets import files, movielens, synthetic
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# Chance plays a part in one model, SVD: it is fitted with three seeds, or with one where a fit is long.
+# Chance plays a part in one model, SVD. It gets three seeds, or one where a fit is long.
 
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)
@@ -132,8 +132,8 @@ diagram.draw_two_towers(
 # Biases and factors minimise the squared error plus λ times their squares. This
 # **[regularisation](../docs/glossary.md#regularisation)** pulls them towards zero. Surprise's biases count λ once for
 # each *id*: one with $n$ ratings keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD counts λ once
-# for each *rating*, step by step: after very many passes, every bias keeps $1 / (1 + λ)$. But it stops early, and rare
-# ids, which took fewer steps, are still near zero. Take users with 1 rating and with 100, all a star above the mean:
+# for each *rating*: after very many passes, every bias keeps $1 / (1 + λ)$. But it stops early, and rare ids, which took
+# few steps, are still near zero. Take users with 1 rating and with 100, all a star above the mean:
 
 # %%
 four = [(10 * n + sign, item, 3 + sign) for n in (1, 100) for sign in (1, -1) for item in range(n)]
@@ -153,8 +153,7 @@ assert kept["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the ra
 # %% [markdown]
 # ## User-based and item-based neighbours
 #
-# Collaborative filtering (CF) predicts from the ratings of others. By neighbours, it needs only a similarity. What will
-# Ann think of a movie?
+# What will Ann think of a movie? Collaborative filtering (CF) by neighbours needs only a similarity:
 #
 # - **[User-based](../docs/glossary.md#user-cf)**: take the users who rated it; trust those who rate *like Ann*.
 # - **[Item-based](../docs/glossary.md#item-cf)**: take the movies Ann rated; trust her ratings of movies *like this one*.
@@ -163,9 +162,9 @@ assert kept["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the ra
 #
 # $$\hat r_{ui} = \frac{\sum_{j \in N} \mathrm{sim}(i, j)\, r_{uj}}{\sum_{j \in N} \mathrm{sim}(i, j)}$$
 #
-# $N$ holds the $k$ items most similar to $i$ that the user rated, without those whose similarity is not positive.
-# User-based, $N$ holds users. A first similarity is the cosine of the stars that both sides have in common. Ann has yet
-# to see the third movie. Bob rates like her, Cy the other way round:
+# $N$ holds the $k$ items most similar to $i$ that the user rated, if the similarity is positive. User-based, $N$ holds
+# users. A first similarity is the cosine of the stars that both sides have in common. Ann has yet to see the third movie.
+# Bob rates like her, Cy the other way round:
 
 # %% tags=["nbval-check-output"]
 ann, bob, cy = np.array([3.0, 4.0]), np.array([3.0, 4.0]), np.array([4.0, 3.0])  # stars of movies 1 and 2
@@ -205,10 +204,10 @@ assert repaired[0] > 4.5, "only Bob should count"
 # %% [markdown]
 # ## The rating models
 #
-# **Tuning** tries many settings. Part of the training ratings is held back as the
-# [validation](../docs/glossary.md#validation) part, and the settings with the lowest error there are chosen: the lowest
-# [RMSE](../docs/glossary.md#rmse-and-mae), the root of the mean squared error, in stars. The test is read once,
-# afterwards. `make tune` does this for every model and data set. On MovieLens, cut at random, it found:
+# **Tuning** tries many settings on a part of the training ratings that is held back for
+# [validation](../docs/glossary.md#validation). It keeps those with the lowest [RMSE](../docs/glossary.md#rmse-and-mae)
+# there, the root of the mean squared error, in stars. The test is read once, afterwards. `make tune` does this for every
+# model and data set. On MovieLens, cut at random, it found:
 
 # %%
 MODELS = ["biases", "user CF", "item CF", "SVD"]
@@ -229,7 +228,7 @@ results_table(shown, digits=4)
 
 # %% [markdown]
 # `k` is the number of neighbours, `min_k` the fewest that CF uses, and `shrinkage` acts on similarities. `reg_…` are the
-# λs, `n_epochs` counts passes over the ratings, and `lr_all` is the size of a step.
+# λs, `n_epochs` counts passes over the ratings, `lr_all` is the size of a step.
 #
 # Fit a model and predict the test:
 
@@ -244,7 +243,7 @@ def predict(model, settings, split):
 
 
 # %% [markdown]
-# Each model comes twice: at Surprise's defaults, and tuned for this data set. The mean comes first.
+# Each model comes twice, at Surprise's defaults and tuned; the mean comes first.
 
 
 # %%
@@ -260,11 +259,10 @@ def predict_all(table, split, kept=None):
 
 # %% [markdown]
 # We test differences by a **paired [bootstrap](../docs/glossary.md#paired-bootstrap)**. It draws users with replacement,
-# thousands of times, each with all their ratings, and measures both models on the same draws; the seeds of a model are
-# drawn, too. Users are drawn and not ratings, because the ratings of one user are alike. A model is *better* or *worse* if
-# the interval of the difference excludes zero. The [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the
-# intervals, so that a table has a false verdict in at most one case of twenty. A table compares with the mean, the biases,
-# or what was best on *validation*.
+# with all their ratings, thousands of times, and measures both models on the same draws; a model's seeds are drawn, too.
+# Ratings are not, because those of one user are alike. A model is *better* or *worse* if the interval of the difference
+# excludes zero. The [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the intervals, so that a table has
+# a false verdict in at most one case of twenty.
 
 
 # %%
@@ -284,7 +282,7 @@ def compare_with_best(table, split, predicted, level=0.95):
 # %% [markdown]
 # ## On noise, nothing beats the mean
 #
-# Here the ratings depend on nothing. A model that finds patterns has learnt the noise.
+# Here ratings depend on nothing: a model that finds patterns has learnt noise.
 
 # %%
 noise_split = splits.split_random(noise)
@@ -293,9 +291,9 @@ noise_verdicts = compare(noise_split, on_noise, "mean")
 results_table(noise_verdicts, digits=4)
 
 # %% [markdown]
-# At Surprise's defaults, every model is worse than the mean. Tuning makes the models harmless, not good: their predictions
-# hardly spread. With fewer than `min_k` = 8 positive neighbours, CF returns the biases, and no test pair has eight. On
-# validation, by which their settings were chosen, all of them beat the mean; on the test, none does:
+# At Surprise's defaults, every model is worse than the mean. Tuning makes them harmless, not good: predictions hardly
+# spread. With fewer than `min_k` = 8 positive neighbours, CF returns the biases, and no test pair has eight. On
+# validation, where the settings were chosen, all beat the mean; on the test, none does:
 
 # %%
 held_back = splits.split_random(noise_split.train)
@@ -317,7 +315,7 @@ for model in MODELS:
 #
 # Here we know the error that even a perfect model would keep, the
 # **[noise floor](../docs/glossary.md#noise-floor)**. How far a model gets from the mean down to the floor, in squared
-# error, is the share of the signal that it found. We add the floor itself, and item CF by raw cosine.
+# error, is the share of the signal it found. We add the floor, and item CF by raw cosine.
 
 # %%
 planted_split = splits.split_random(planted)
@@ -331,10 +329,9 @@ planted_verdicts["signal found"] = removed / removed["noise floor"]  # 0 to 1
 results_table(planted_verdicts, digits=4)
 
 # %% [markdown]
-# At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD, with few factors and many
-# passes, finds most of the signal, from ids alone. A comparison of defaults would have called neighbours the better
-# *kind* of model. Tuning does nothing for the biases: choosing on one validation part can lose a hair. Raw cosine cannot
-# be told from them.
+# At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD finds most of the signal, from
+# ids alone. A comparison of defaults would have called neighbours the better *kind* of model. Tuning does nothing for the
+# biases: choosing on one validation part can lose a hair. Raw cosine cannot be told from them.
 
 # %%
 signal = planted_verdicts["signal found"]
@@ -348,8 +345,8 @@ assert planted_verdicts["verdict"]["item CF, raw cosine"] == "cannot tell", "raw
 assert not default or abs(signal["biases, tuned"] - signal["biases, default"]) < 0.01, "biases gain nothing"
 
 # %% [markdown]
-# That SVD wins is no surprise: five products of a user's number and an item's come close to this world's taste. Take all
-# its pairs without noise and subtract the biases. How much of the rest can five factors hold?
+# That SVD wins is no surprise: five products of a user's number and an item's come close to this world's taste, which is
+# what biases leave of all pairs without noise:
 
 # %%
 every_pair = synthetic.generate_planted(n_ratings=500_000).ratings
@@ -377,19 +374,22 @@ print(
 assert not default or (latest > test[TIMESTAMP]).mean() > 0.75, "most should have one"
 
 # %% [markdown]
-# Fit every model at its defaults. The tuned ones would take minutes: what they predict comes from a file, for SVD with
-# one seed. One of them we fit again, to check the file.
+# Fit every model at its defaults. The tuned ones take minutes, so their predictions come from a file, SVD's with one seed.
+# We fit one again, to check the file.
 
 # %%
 from_file = {name: baselines.load_rival_predictions(name) for name in split_of}
 predicted = {name: predict_all(name, split, from_file[name]) for name, split in split_of.items()}
 again = predict("biases", baselines.load_tuned("by time")["biases"].settings, split_of["by time"])
 assert np.allclose(again, predicted["by time"]["biases, tuned"], atol=0.004), "half precision is this exact"
+for table, model in ((table, model) for table in split_of for model in MODELS):
+    error = metrics.rmse(split_of[table].test[RATING], predicted[table][f"{model}, default"][0])
+    assert not default or abs(error - tables[table][model]["default"]["test"]["RMSE"]) < 0.002, "fits as in the search"
 
 # %% [markdown]
 # A fifth model is slower still. **[SVD++](../docs/glossary.md#svd-and-histories)** (Koren, 2008) adds to $p_u$ a sum of
 # vectors of all the movies that the user rated. Its errors and SVD's, means of three seeds, come from the file. At random,
-# the search for SVD++ stopped at the ends of two axes:
+# SVD++ chose the ends of two axes:
 
 
 # %%
@@ -427,8 +427,8 @@ for axis, (table, frame) in zip(axes, errors.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Is tuning worth more than the choice of a model? Of three models that see taste, take the mean gain of tuning, and the
-# mean gap between two of them tuned, over all pairs:
+# Is tuning worth more than the choice of a model? For three models that see taste, take the mean gain of tuning and the
+# mean gap between two tuned ones, over all pairs:
 
 
 # %%
@@ -459,24 +459,24 @@ for table, split in {"planted": planted_split, **split_of}.items():
 
 # %% [markdown]
 # Tuning Surprise's defaults moves more, on all three. Rendle, Zhang and Koren (2019) found well-tuned classics ahead of
-# newer models that had claimed to beat them. On MovieLens, each gain is clear of zero, in intervals that are widened for
-# eight comparisons:
+# newer models that had claimed to beat them. On MovieLens, each gain is clear of zero, corrected for all eight:
 
 # %%
-gains = {}
-for table, model in ((table, model) for table in split_of for model in MODELS):
-    pair = {which: predicted[table][f"{model}, {which}"] for which in ("default", "tuned")}
-    both = comparison.compare_rmse(pair, split_of[table].test, RATING, "default", level=1 - 0.05 / 8)
-    gains[table, model] = both.set_index("model").loc["tuned", ["difference", "low", "high", "verdict"]]
-gains = pd.DataFrame(gains).T.rename_axis(["split", "model"])
+gains = []
+for table, split in split_of.items():
+    for model in MODELS:
+        pair = {which: predicted[table][f"{model}, {which}"] for which in ("default", "tuned")}
+        both = comparison.compare_rmse(pair, split.test, RATING, "default", level=1 - 0.05 / 8)
+        gains.append(both.iloc[[1]].assign(split=table, model=model))
+gains = pd.concat(gains)[["split", "model", "difference", "low", "high", "verdict"]]
 assert not default or (gains["verdict"] == "better").all(), "at the default settings, tuning helps every model"
-assert not default or (gains["high"][:, "SVD"] < -0.01).all(), "SVD gains more than 0.01 stars"
-results_table(gains.reset_index(), digits=4)
+assert not default or (gains.query("model == 'SVD'")["high"] < -0.01).all(), "SVD gains more than 0.01 stars"
+results_table(gains, digits=4)
 
 # %% [markdown]
 # ## The mark to beat
 #
-# What does taste add to the tuned biases? The two splits share the one case of twenty.
+# What does taste add to the tuned biases, corrected for both splits together?
 
 # %%
 over_biases, over_best = {}, {}
@@ -493,21 +493,18 @@ results_table(pd.concat(over_biases, names=["split"]).reset_index("split"), digi
 # The best adds 0.021 stars at random and 0.016 by time. Against the model that was best on validation:
 
 # %%
-for table, most in (("random", 0.021), ("by time", 0.016)):
-    assert not default or np.isclose(-over_biases[table]["difference"].min(), most, atol=0.0005), "as written above"
+for table, most, level_with_best in (("random", 0.021, ["SVD"]), ("by time", 0.016, ["item CF", "SVD++"])):
+    assert not default or abs(over_biases[table]["difference"].min() + most) < 0.0005, "taste adds as much"
+    verdicts = over_best[table]["verdict"].rename(lambda name: name.removesuffix(", tuned"))
+    assert not default or (verdicts[level_with_best] == "cannot tell").all(), "the leaders are close"
+    assert not default or (verdicts[["biases", "user CF"]] == "worse").all(), "these two are behind"
+    seeds = tables[table]["SVD"]["seeds"]["RMSE"]
+    print(f"{table}: SVD has {min(seeds):.4f} to {max(seeds):.4f} with three seeds, and in the table the first")
 results_table(pd.concat(over_best, names=["split"]).reset_index("split"), digits=4)
 
 # %% [markdown]
 # As on validation, item CF leads at random and SVD by time. The biases and user CF are behind. But the data cannot tell
-# item CF and SVD apart, nor SVD++ from SVD by time. Other seeds move SVD by less than item CF is away:
-
-# %%
-for table, level_with_best in (("random", ["SVD"]), ("by time", ["item CF", "SVD++"])):
-    verdicts = over_best[table]["verdict"].rename(lambda name: name.removesuffix(", tuned"))
-    assert not default or (verdicts[level_with_best] == "cannot tell").all(), "the leaders are close"
-    assert not default or (verdicts[["biases", "user CF"]] == "worse").all(), "these are behind"
-    seeds = tables[table]["SVD"]["seeds"]["RMSE"]
-    print(f"{table}: SVD from {min(seeds):.4f} to {max(seeds):.4f}, item CF {errors[table]['tuned']['item CF']:.4f}")
+# item CF from SVD, nor SVD++ from SVD by time.
 
 # %% [markdown]
 # ## Predict for one user
@@ -522,8 +519,7 @@ of_user = test[test[USER_ID] == USER].join(movies.set_index(ITEM_ID)[TITLE], on=
 results_table(of_user[[TITLE, RATING]].join(by_time).head(8), digits=1)
 
 # %% [markdown]
-# The predictions move less than the stars: under squared error, a value near the average is safe. Over the whole test,
-# too:
+# The predictions move less than the stars: under squared error, a value near the average is safe. Over the whole test:
 
 # %%
 spread = by_time.std()  # (n_models,) stars, over all test ratings
@@ -533,7 +529,6 @@ assert (spread < 0.8 * test[RATING].std()).all(), "predictions should vary less 
 # %% [markdown]
 # ## In practice
 #
-# - **Tune the baseline as long as the model.**
 # - **Neighbours need a similarity for every pair.** Surprise holds five square matrices of doubles, our helper one of
 #   floats.
 # - **A new user or movie** gets the mean and one bias: these models know ids, not features.
@@ -562,7 +557,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# Nothing about the kinds of model. On both our splits, tuning alone moved SVD by more.
+# Nothing about the kinds of model: on both our splits, tuning alone moved SVD by more.
 #
 # </details>
 #
@@ -571,7 +566,7 @@ board.save()
 # <details><summary>Answer</summary>
 #
 # The best of many tries is partly the luckiest on that sample, so its error there is too low. On noise, tuned SVD beat
-# the mean on validation, and on the test it did not.
+# the mean on validation alone.
 #
 # </details>
 #
@@ -592,18 +587,17 @@ board.save()
 # 3. **Rows or users.** Hold back the last fifth of each user's training ratings by time. Compare user CF with the biases
 #    there, at their defaults, with every rating as a user of its own: predict first, then change the users by
 #    `split._replace(test=…)`. (Aim at an interval two thirds as wide.)
-# 4. **Few neighbours.** On the validation part of exercise 2, set `k` of the tuned item CF to 3. Why does an average over
-#    few suffer more from noise? (Aim at an error higher by more than 0.01 stars.)
+# 4. **Few neighbours.** On the validation part of exercise 2, set `k` of the tuned item CF to 3. Why is it worse?
+#    (Aim at an error higher by more than 0.01 stars.)
 #
 # [Solutions](solutions/02_predict_ratings_with_classic_baselines.ipynb)
 
 # %% [markdown]
 # ## Takeaways
 #
-# - On noise, every model lost to the mean at Surprise's defaults. Tuning only brought it back, though on validation it
-#   seemed to win.
+# - On noise, every model lost to the mean at Surprise's defaults. Tuned, it won on validation alone.
 # - On the planted world, tuning let factors pass the neighbours: five products come close to its taste.
-# - Among models that see taste, tuning Surprise's defaults moved more than the choice of the model.
+# - Of models that see taste, tuning moved more than the choice among them.
 # - Item CF leads at random, SVD by time, neither safely: both, tuned, are the mark.
 #
 # **Next**: [Lesson 03](03_rank_with_classic_baselines.ipynb) asks the other question: which ten movies to show.
