@@ -132,8 +132,8 @@ diagram.draw_two_towers(
 # Biases and factors minimise the squared error plus λ times their squares. This
 # **[regularisation](../docs/glossary.md#regularisation)** pulls them towards zero. Surprise's biases count λ once for
 # each *id*: one with $n$ ratings keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD counts λ once
-# for each *rating*: after very many passes, every bias keeps $1 / (1 + λ)$. But it stops early, and rare ids, which took
-# few steps, are still near zero. Take users with 1 rating and with 100, all a star above the mean:
+# for each *rating*: after very many passes, every bias keeps $1 / (1 + λ)$. But by default it stops early, rare ids, which took
+# few steps, still near zero. Take users with 1 rating and with 100, all a star above the mean:
 
 # %%
 four = [(10 * n + sign, item, 3 + sign) for n in (1, 100) for sign in (1, -1) for item in range(n)]
@@ -143,12 +143,14 @@ toys = {"biases": baselines.rating_model("biases", bsl_options={"reg_u": 15})}
 for passes in (1000, 20):  # 20 is Surprise's default
     without_factors = {"n_factors": 1, "init_std_dev": 0, "reg_all": 0.1}
     toys[f"SVD, {passes} passes"] = baselines.rating_model("SVD", n_epochs=passes, **without_factors)
-kept = {name: baselines.predict_with_surprise(toy, four, rare_and_busy) - 3 for name, toy in toys.items()}  # (2,) each
-for name, (rare, busy) in kept.items():
+shares = {
+    name: baselines.predict_with_surprise(toy, four, rare_and_busy) - 3 for name, toy in toys.items()
+}  # (2,) each
+for name, (rare, busy) in shares.items():
     print(f"{name:16} keeps {rare:.2f} of the rare user's star, {busy:.2f} of the busy user's")
-assert np.allclose(kept["biases"], [1 / 16, 100 / 115], atol=0.02), "λ should count once for each id"
-assert np.allclose(kept["SVD, 1000 passes"], 1 / 1.1, atol=0.02), "λ should count once for each rating"
-assert kept["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the rare user's bias, too"
+assert np.allclose(shares["biases"], [1 / 16, 100 / 115], atol=0.02), "λ should count once for each id"
+assert np.allclose(shares["SVD, 1000 passes"], 1 / 1.1, atol=0.02), "λ should count once for each rating"
+assert shares["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the rare user's bias, too"
 
 # %% [markdown]
 # ## User-based and item-based neighbours
@@ -407,7 +409,8 @@ def errors_of(table, split, predicted):
 
 
 errors = {table: errors_of(table, split_of[table], predicted[table]) for table in split_of}
-print(tables["random"]["SVD++"]["ends"])
+for name, reason in tables["random"]["SVD++"]["ends"].items():
+    print(f"{name} {tables['random']['SVD++']['settings'][name]}: {reason}")
 
 # %% [markdown]
 # Compare the lengths of the lines with the distances between the tuned ends.
@@ -420,7 +423,7 @@ for axis, (table, frame) in zip(axes, errors.items(), strict=True):
         axis.plot(default_error, y, "o", color="C1")
         axis.plot(tuned_error, y, "o", color="C0")
     axis.set_yticks(range(len(frame)), frame.index)
-    axis.margins(x=0.2)
+    axis.margins(x=0.3)
     axis.set(title=table, xlabel="test RMSE (stars)", ylim=(-0.5, 4.9))
     axis.text(default_error, y + 0.2, "default", color="C1")
     axis.text(tuned_error, y + 0.2, "tuned", color="C0", ha="right")
