@@ -1,7 +1,7 @@
 """Fit every tuned rating rival of MovieLens and keep what it predicts for the test: data/rival_predictions.npz.
 
-SVD and SVD++ take minutes to fit, which is more than a lesson has; lesson 07 compares with them user by user. Run it
-after `make tune` has found other settings. Rivals can be named: the predictions of the others are kept.
+SVD and SVD++ take minutes to fit, which is more than a lesson has; lessons 02 and 07 compare with them user by user.
+Run it after `make tune` has found other settings. Rivals can be named: the predictions of the others are kept.
 """
 
 import argparse
