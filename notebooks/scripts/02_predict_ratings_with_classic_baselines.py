@@ -17,8 +17,8 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/02_predict_ratings_with_classic_baselines.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/02_predict_ratings_with_classic_baselines.ipynb)
 #
-# **What you'll do**: fit the classic rating models to synthetic and real ratings, at their defaults and tuned, and set the
-# mark in stars for every two-tower model of this course.
+# **What you'll do**: fit the classic rating models to synthetic and real ratings, at their defaults and tuned, and set
+# the mark in stars for every two-tower model of this course.
 #
 # **What you'll learn**
 #
@@ -116,8 +116,8 @@ print(f"mean {mu}, user biases {user_bias}, item biases {item_bias}, left over:\
 # %% [markdown]
 # *One* number a user and one an item explain what is left: Ann +1, Bob −1, the first movie +1.5, the second −1.5. Such
 # numbers are called **factors**, and finding them **[matrix factorisation](../docs/glossary.md#matrix-factorisation)**.
-# Surprise calls this model [SVD](../docs/glossary.md#svd), after the decomposition that inspired it. It is two towers whose
-# only layer is a look-up:
+# Surprise calls this model [SVD](../docs/glossary.md#svd), after the decomposition that inspired it. It is two towers
+# whose only layer is a look-up:
 
 # %%
 assert np.allclose(left, np.outer([1.0, -1.0], [1.5, -1.5])), "one factor should do"
@@ -131,9 +131,9 @@ diagram.draw_two_towers(
 # %% [markdown]
 # Biases and factors minimise the squared error plus λ times their squares. This
 # **[regularisation](../docs/glossary.md#regularisation)** pulls them towards zero. Surprise's biases count λ once for
-# each *id*: one with $n$ ratings keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD counts λ once
-# for each *rating*: after very many passes, every bias keeps $1 / (1 + λ)$. But by default it stops early, rare ids, which took
-# few steps, still near zero. Take users with 1 rating and with 100, all a star above the mean:
+# each *id*: one with $n$ ratings keeps $n / (n + λ)$ of its mean deviation, so rare ids shrink more. Its SVD counts λ
+# once for each *rating*: after very many passes, every bias keeps $1 / (1 + λ)$. But by default it stops early, and
+# rare ids, with few steps, are still near zero. Take users with 1 rating and with 100, all a star above the mean:
 
 # %%
 four = [(10 * n + sign, item, 3 + sign) for n in (1, 100) for sign in (1, -1) for item in range(n)]
@@ -143,14 +143,12 @@ toys = {"biases": baselines.rating_model("biases", bsl_options={"reg_u": 15})}
 for passes in (1000, 20):  # 20 is Surprise's default
     without_factors = {"n_factors": 1, "init_std_dev": 0, "reg_all": 0.1}
     toys[f"SVD, {passes} passes"] = baselines.rating_model("SVD", n_epochs=passes, **without_factors)
-shares = {
-    name: baselines.predict_with_surprise(toy, four, rare_and_busy) - 3 for name, toy in toys.items()
-}  # (2,) each
-for name, (rare, busy) in shares.items():
+kept = {name: baselines.predict_with_surprise(toy, four, rare_and_busy) - 3 for name, toy in toys.items()}  # (2,) each
+for name, (rare, busy) in kept.items():
     print(f"{name:16} keeps {rare:.2f} of the rare user's star, {busy:.2f} of the busy user's")
-assert np.allclose(shares["biases"], [1 / 16, 100 / 115], atol=0.02), "λ should count once for each id"
-assert np.allclose(shares["SVD, 1000 passes"], 1 / 1.1, atol=0.02), "λ should count once for each rating"
-assert shares["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the rare user's bias, too"
+assert np.allclose(kept["biases"], [1 / 16, 100 / 115], atol=0.02), "λ should count once for each id"
+assert np.allclose(kept["SVD, 1000 passes"], 1 / 1.1, atol=0.02), "λ should count once for each rating"
+assert kept["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the rare user's bias, too"
 
 # %% [markdown]
 # ## User-based and item-based neighbours
@@ -158,15 +156,16 @@ assert shares["SVD, 20 passes"][0] < 0.2, "stopped early, SVD should shrink the 
 # What will Ann think of a movie? Collaborative filtering (CF) by neighbours needs only a similarity:
 #
 # - **[User-based](../docs/glossary.md#user-cf)**: take the users who rated it; trust those who rate *like Ann*.
-# - **[Item-based](../docs/glossary.md#item-cf)**: take the movies Ann rated; trust her ratings of movies *like this one*.
+# - **[Item-based](../docs/glossary.md#item-cf)**: take the movies Ann rated; trust her ratings of movies *like this
+#   one*.
 #
 # In its simplest form, item-based:
 #
 # $$\hat r_{ui} = \frac{\sum_{j \in N} \mathrm{sim}(i, j)\, r_{uj}}{\sum_{j \in N} \mathrm{sim}(i, j)}$$
 #
 # $N$ holds the $k$ items most similar to $i$ that the user rated, if the similarity is positive. User-based, $N$ holds
-# users. A first similarity is the cosine of the stars that both sides have in common. Ann has yet to see the third movie.
-# Bob rates like her, Cy the other way round:
+# users. A first similarity is the cosine of the stars that both sides have in common. Ann has yet to see the third
+# movie. Bob rates like her, Cy the other way round:
 
 # %% tags=["nbval-check-output"]
 ann, bob, cy = np.array([3.0, 4.0]), np.array([3.0, 4.0]), np.array([4.0, 3.0])  # stars of movies 1 and 2
@@ -208,8 +207,8 @@ assert repaired[0] > 4.5, "only Bob should count"
 #
 # **Tuning** tries many settings on a part of the training ratings that is held back for
 # [validation](../docs/glossary.md#validation). It keeps those with the lowest [RMSE](../docs/glossary.md#rmse-and-mae)
-# there, the root of the mean squared error, in stars. The test is read once, afterwards. `make tune` does this for every
-# model and data set. On MovieLens, cut at random, it found:
+# there, the root of the mean squared error, in stars. The test is read once, afterwards. `make tune` does this for
+# every model and data set. On MovieLens, cut at random, it found:
 
 # %%
 MODELS = ["biases", "user CF", "item CF", "SVD"]
@@ -229,8 +228,8 @@ for which, ends in (("default", [search["default"] for search in searches]), ("t
 results_table(shown, digits=4)
 
 # %% [markdown]
-# `k` is the number of neighbours, `min_k` the fewest that CF uses, and `shrinkage` acts on similarities. `reg_…` are the
-# λs, `n_epochs` counts passes over the ratings, `lr_all` is the size of a step.
+# `k` is the number of neighbours, `min_k` the fewest that CF uses, and `shrinkage` acts on similarities. `reg_…` are
+# the λs, `n_epochs` counts passes over the ratings, `lr_all` is the size of a step.
 #
 # Fit a model and predict the test:
 
@@ -260,11 +259,11 @@ def predict_all(table, split, kept=None):
 
 
 # %% [markdown]
-# We test differences by a **paired [bootstrap](../docs/glossary.md#paired-bootstrap)**. It draws users with replacement,
-# with all their ratings, thousands of times, and measures both models on the same draws; a model's seeds are drawn, too.
-# Ratings are not, because those of one user are alike. A model is *better* or *worse* if the interval of the difference
-# excludes zero. The [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the intervals, so that a table has
-# a false verdict in at most one case of twenty.
+# We test differences by a **paired [bootstrap](../docs/glossary.md#paired-bootstrap)**. It draws users with
+# replacement, with all their ratings, thousands of times, and measures both models on the same draws; a model's seeds
+# are drawn, too. Ratings are not, because those of one user are alike. A model is *better* or *worse* if the interval
+# of the difference excludes zero. The [Holm correction](../docs/glossary.md#holm-correction) (1979) widens the
+# intervals, so that a table has a false verdict in at most one case of twenty.
 
 
 # %%
@@ -331,9 +330,9 @@ planted_verdicts["signal found"] = removed / removed["noise floor"]  # 0 to 1
 results_table(planted_verdicts, digits=4)
 
 # %% [markdown]
-# At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD finds most of the signal, from
-# ids alone. A comparison of defaults would have called neighbours the better *kind* of model. Tuning does nothing for the
-# biases: choosing on one validation part can lose a hair. Raw cosine cannot be told from them.
+# At the defaults, neighbours find more than factors. Tuned, the order is the reverse: SVD finds most of the signal,
+# from ids alone. A comparison of defaults would have called neighbours the better *kind* of model. Tuning does nothing
+# for the biases: choosing on one validation part can lose a hair. Raw cosine cannot be told from them.
 
 # %%
 signal = planted_verdicts["signal found"]
@@ -347,8 +346,8 @@ assert planted_verdicts["verdict"]["item CF, raw cosine"] == "cannot tell", "raw
 assert not default or abs(signal["biases, tuned"] - signal["biases, default"]) < 0.01, "biases gain nothing"
 
 # %% [markdown]
-# That SVD wins is no surprise: five products of a user's number and an item's come close to this world's taste, which is
-# what biases leave of all pairs without noise:
+# That SVD wins is no surprise: five products of a user's number and an item's come close to this world's taste, which
+# is what biases leave of all pairs without noise:
 
 # %%
 every_pair = synthetic.generate_planted(n_ratings=500_000).ratings
@@ -361,8 +360,8 @@ assert strength[:5].sum() > 0.9 * strength.sum(), "five factors should do"
 # %% [markdown]
 # ## On MovieLens
 #
-# Two splits: at **random**, 80/20, and **by time**, where each user's last fifth is the test, closer to what a recommender
-# is asked. Users are cut at different moments, so other users' later ratings stay in training.
+# Two splits: at **random**, 80/20, and **by time**, where each user's last fifth is the test, closer to what a
+# recommender is asked. Users are cut at different moments, so other users' later ratings stay in training.
 
 # %% tags=["nbval-check-output"]
 split_of = {"random": splits.split_random(ratings), "by time": splits.split_by_time(ratings)}
@@ -376,8 +375,8 @@ print(
 assert not default or (latest > test[TIMESTAMP]).mean() > 0.75, "most should have one"
 
 # %% [markdown]
-# Fit every model at its defaults. The tuned ones take minutes, so their predictions come from a file, SVD's with one seed.
-# We fit one again, to check the file.
+# Fit every model at its defaults. The tuned ones take minutes, so their predictions come from a file, SVD's with one
+# seed. We fit one again, to check the file.
 
 # %%
 from_file = {name: baselines.load_rival_predictions(name) for name in split_of}
@@ -390,22 +389,20 @@ for table, model in ((table, model) for table in split_of for model in MODELS):
 
 # %% [markdown]
 # A fifth model is slower still. **[SVD++](../docs/glossary.md#svd-and-histories)** (Koren, 2008) adds to $p_u$ a sum of
-# vectors of all the movies that the user rated. Its errors and SVD's, means of three seeds, come from the file. At random,
-# SVD++ chose the ends of two axes:
+# vectors of all the movies that the user rated. Its errors and SVD's, means of three seeds, come from the file. At
+# random, SVD++ chose the ends of two axes:
 
 
 # %%
 def errors_of(table, split, predicted):
     """Give each model's RMSE on the test at its defaults and tuned."""
-    errors = {}
+    errors, ends = {}, ["default", "tuned"]
     for model in ("biases", "user CF", "item CF"):
-        fits = (predicted[f"{model}, {which}"] for which in ("default", "tuned"))
-        errors[model] = [metrics.rmse(split.test[RATING], fit[0]) for fit in fits]
+        errors[model] = [metrics.rmse(split.test[RATING], predicted[f"{model}, {end}"][0]) for end in ends]
     for model in ("SVD", "SVD++"):
-        ends = (tables[table][model]["default"], tables[table][model])
-        errors[model] = [np.mean(end["seeds"]["RMSE"]) for end in ends]
-    errors = pd.DataFrame.from_dict(errors, orient="index", columns=["default", "tuned"])
-    return errors.sort_values("tuned", ascending=False)
+        searched = tables[table][model]
+        errors[model] = [np.mean(part["seeds"]["RMSE"]) for part in (searched["default"], searched)]
+    return pd.DataFrame.from_dict(errors, orient="index", columns=ends).sort_values("tuned", ascending=False)
 
 
 errors = {table: errors_of(table, split_of[table], predicted[table]) for table in split_of}
@@ -430,8 +427,8 @@ for axis, (table, frame) in zip(axes, errors.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Is tuning worth more than the choice of a model? For three models that see taste, take the gain of tuning each, and the
-# mean gain less the mean gap between two tuned ones, over all pairs. The intervals are of draws of users:
+# Is tuning worth more than the choice of a model? For three models that see taste, take the gain of tuning each, and
+# the mean gain less the mean gap between two tuned ones, over all pairs. The intervals are of draws of users:
 
 
 # %%
@@ -464,8 +461,8 @@ assert not default or (gains.query("gain == 'SVD'")["low"] > 0.01).all(), "SVD g
 results_table(gains, digits=4)
 
 # %% [markdown]
-# Every gain is clear of zero, and on all three, tuning Surprise's defaults moves more than the choice of a model. Rendle,
-# Zhang and Koren (2019) found well-tuned classics ahead of newer models that had claimed to beat them.
+# Every gain is clear of zero, and on all three, tuning Surprise's defaults moves more than the choice of a model.
+# Rendle, Zhang and Koren (2019) found well-tuned classics ahead of newer models that had claimed to beat them.
 #
 # ## The mark to beat
 #
@@ -577,8 +574,8 @@ board.save()
 #    cosines again. Which neighbour is left, and what is Ann promised? (Aim at similarities of +1 and −1.)
 # 2. **A search of your own.** Hold back a fifth of the planted world's training ratings and tune the biases there:
 #    `reg_u` and `reg_i` from 1 to 50. How flat is the optimum? (Aim at the validation error in the file.)
-# 3. **Rows or users.** Hold back the last fifth of each user's training ratings by time. Compare user CF with the biases
-#    there, at their defaults, with every rating as a user of its own: predict first, then change the users by
+# 3. **Rows or users.** Hold back the last fifth of each user's training ratings by time. Compare user CF with the
+#    biases there, at their defaults, with every rating as a user of its own: predict first, then change the users by
 #    `split._replace(test=…)`. (Aim at an interval two thirds as wide.)
 # 4. **Few neighbours.** On the validation part of exercise 2, set `k` of the tuned item CF to 3. Why is it worse?
 #    (Aim at an error higher by more than 0.01 stars.)
