@@ -433,6 +433,7 @@ def fit_directed(
     window: int = 200,
     history_power: float = 0.5,
     item_power: float = 0.3,
+    both_ways: bool = False,
 ) -> ItemToItem:
     """Count which item follows which: co-occurrence that knows the direction of time (lesson 03).
 
@@ -448,6 +449,7 @@ def fit_directed(
     window : largest distance in steps, 1 or more
     history_power : how far a popular item of the history is discounted, 0 or more
     item_power : how far a popular item is discounted as a recommendation, 0 or more
+    both_ways : count the item before as well as the item after, which forgets the direction
 
     Returns
     -------
@@ -481,7 +483,7 @@ def fit_directed(
             values.append(np.full(len(earlier), distance**-distance_power, dtype=np.float32))
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         counts = counts + csr_array(entries, shape=counts.shape)  # sums what is there twice
-    counts = coo_array(counts)
+    counts = coo_array(counts + counts.T if both_ways else counts)
     return ItemToItem(_discount(counts, np.bincount(column, minlength=n_items), history_power, item_power))
 
 
@@ -881,8 +883,9 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
 
     Parameters
     ----------
-    table : 'ranking', by time; 'random' or 'by time': rating models on that split of MovieLens; 'noise' or 'planted':
-        rating models on that synthetic world, split at random; 'likes': ranking models on the social app
+    table : 'ranking', by time; 'ablations': item to next item without one of its parts (lesson 03); 'random' or 'by
+        time': rating models on that split of MovieLens; 'noise' or 'planted': rating models on that synthetic world,
+        split at random; 'likes': ranking models on the social app
 
     Returns
     -------

@@ -326,8 +326,12 @@ def test_directed_is_the_sum_over_pairs_of_events():
                 expected[columns[earlier], columns[later]] += (later - earlier) ** -0.7
     popularity = np.maximum(task.popularity, 1)
     expected /= popularity[:, None] ** 0.4 * popularity**0.2
-    directed = fit_directed(train, task, distance_power=0.7, window=4, history_power=0.4, item_power=0.2)
+    settings = {"distance_power": 0.7, "window": 4, "history_power": 0.4, "item_power": 0.2}
+    directed = fit_directed(train, task, **settings)
     np.testing.assert_allclose(directed.weights.toarray(), expected, rtol=1e-5)
+    undirected = fit_directed(train, task, **settings, both_ways=True).weights.toarray()
+    discount = popularity[:, None] ** 0.4 * popularity**0.2
+    np.testing.assert_allclose(undirected, expected + (expected * discount).T / discount, rtol=1e-5)
 
 
 def test_directed_of_one_item_each_is_empty():
