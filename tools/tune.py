@@ -475,10 +475,10 @@ def write(path: Path, tables: dict) -> None:
             "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking, "
             "ablations), at days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: "
             "by RMSE, or by NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, "
-            "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the test with "
-            "seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best first: the "
-            "settings in the order of 'grid', then the validation score. Seconds are those that a processor spent on "
-            "all of that."
+            "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the "
+            "test with seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best "
+            "first: the settings in the order of 'grid', then the validation score. Seconds are those that a processor "
+            "spent on all of that."
         ),
         "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "scikit-learn", "numpy")},
         "tables": {
