@@ -4,6 +4,7 @@ import pytest
 from scipy.sparse import coo_array, csr_array
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
+from recsys_utils import baselines
 from recsys_utils.baselines import (
     DAY,
     LIKES_RIVALS,
@@ -315,7 +316,9 @@ def test_directed_counts_what_follows_within_the_window():
     np.testing.assert_allclose(discounted, [[0, 2 / 2 / 2**0.5, 0], [0, 0, 1 / 2], [0, 0, 0]], rtol=1e-6)
 
 
-def test_directed_is_the_sum_over_pairs_of_events():
+@pytest.mark.parametrize("pairs", [7, baselines.PAIRS])
+def test_directed_is_the_sum_over_pairs_of_events(pairs, monkeypatch):
+    monkeypatch.setattr(baselines, "PAIRS", pairs)
     train, task = random_events()
     ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
     expected = np.zeros((len(task.items),) * 2)
