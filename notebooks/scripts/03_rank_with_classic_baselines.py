@@ -375,7 +375,7 @@ against_ease = comparison.compare({name: by_user[name] for name in names}, "EASE
 results_table(against_ease.reset_index(), digits=4)
 
 # %% [markdown]
-# Item to next item beats EASE, and so does EASE that fades, its strongest rival. The data cannot tell iALS from EASE.
+# Item to next item beats EASE, and so does its strongest rival, EASE that fades. The data cannot tell iALS from EASE.
 
 # %%
 verdict = against_popular["verdict"]
@@ -458,6 +458,7 @@ def ndcg_of_stars(stars, score, k=None):
     return (gains * discount).sum() / (best * discount).sum()
 
 
+# %%
 given = test[RATING].to_numpy()  # stars, (n_test,)
 scored = {"worst order": -given, "random numbers": np.random.default_rng(SEEDS[0]).random(len(test))}
 scored |= {"SVD": predicted["SVD"], "most popular": task.popularity[np.searchsorted(task.items, test[ITEM_ID])]}
@@ -467,8 +468,6 @@ for name, score in scored.items():
     wrong[name] = [ndcg_of_stars(given, score)]
     wrong[name] += [np.mean([ndcg_of_stars(given[at], score[at], k) for at in of_user]) for k in (None, 10)]
     wrong[name].append(results[name].ndcg.mean() if name in results else np.nan)
-
-# %%
 headings = ["all pairs as one list", "a list for each user", "its first ten", "NDCG@10, whole catalogue"]
 wrong = pd.DataFrame.from_dict(wrong, "index", columns=headings)
 assert wrong.loc["worst order", headings[0]] > 0.9, "even the worst order should look good"
