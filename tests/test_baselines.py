@@ -634,6 +634,14 @@ def test_tuned_rankings_can_be_made():
     assert fit_ease(task.seen, **tuned["EASE"].settings)
 
 
+def test_tuned_ablations_can_be_made():
+    train, task = random_events()
+    whole, tuned = load_tuned()["item to next item"], load_tuned("ablations")
+    for name, off in (("without direction", {"both_ways": True}), ("without fading", {"power": 0})):
+        assert rank("item to next item", train, task, **off, **tuned[name].settings).shape == task.seen.shape
+        assert tuned[name].validation < whole.validation
+
+
 def test_tuned_likes_can_be_ranked():
     task = likes_task()
     tuned = load_tuned("likes")
@@ -645,9 +653,8 @@ def test_tuned_likes_can_be_ranked():
 
 
 def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
-    with pytest.raises(
-        ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time', 'noise', 'planted', 'likes'"
-    ):
+    tables = "'ranking', 'ablations', 'random', 'by time', 'noise', 'planted', 'likes'"
+    with pytest.raises(ValueError, match=f"table is 'time'; expected one of {tables}"):
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):
         load_tuned()["EASI"]
