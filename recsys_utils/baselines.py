@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array, csr_array, issparse
+from scipy.sparse import csr_array, issparse
 
 from recsys_utils.checks import RATING_HIGH, RATING_LOW, check_choice, check_columns, check_ratings, check_scores
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from surprise import AlgoBase
 
 DAY = 24 * 60 * 60  # seconds
+PAIRS = 10_000_000  # of events that are counted at a time, which bounds the memory
 
 # --- rating models ----------------------------------------------------------------------------------------------------
 
@@ -407,10 +408,10 @@ def fit_item_cf(
     for name, value in (("history_power", history_power), ("item_power", item_power), ("shrinkage", shrinkage)):
         _check_number(name, value, least=0)
     seen = csr_array(_as_floats("x", x) != 0, dtype=np.float32)
-    common = coo_array(seen.T @ seen)  # (n_items, n_items)
+    common = csr_array(seen.T @ seen)  # (n_items, n_items)
     if shrinkage:
         common.data *= common.data / (common.data + np.float32(shrinkage))
-    common.data[common.row == common.col] = 0
+    common.data[_rows(common) == common.indices] = 0
     weights = _discount(common, seen.sum(axis=0), history_power, item_power)
     return ItemToItem(weights if neighbours is None else _keep_largest(weights, neighbours))
 
@@ -433,6 +434,7 @@ def fit_directed(
     window: int = 200,
     history_power: float = 0.5,
     item_power: float = 0.3,
+    both_ways: bool = False,
 ) -> ItemToItem:
     """Count which item follows which: co-occurrence that knows the direction of time (lesson 03).
 
@@ -448,6 +450,7 @@ def fit_directed(
     window : largest distance in steps, 1 or more
     history_power : how far a popular item of the history is discounted, 0 or more
     item_power : how far a popular item is discounted as a recommendation, 0 or more
+    both_ways : count the item before as well as the item after, which forgets the direction
 
     Returns
     -------
@@ -467,28 +470,35 @@ def fit_directed(
     _check_number("window", window, least=1, whole=True)
     row, column, _ = _events(train, task)
     column = column.astype(np.int32)
-    place = np.arange(len(row))
+    n_events, n_items = len(row), len(task.items)
+    place = np.arange(n_events, dtype=np.int32)
     end = np.searchsorted(row, row, side="right")  # (n_events,) where the user's events end
-    n_items = len(task.items)
+    following = np.minimum(end - place - 1, window)  # (n_events,) events within the window
+    start = np.concatenate([[0], np.cumsum(following)])  # (n_events + 1,) of each event's pairs
+    by_distance = np.concatenate([[0], np.arange(1.0, window + 1) ** -distance_power]).astype(np.float32)
     counts = csr_array((n_items, n_items), dtype=np.float32)
-    longest = min(window, np.bincount(row).max() - 1)
-    for first in range(1, longest + 1, 20):  # some distances at a time, which bounds the memory
-        rows, columns, values = [], [], []
-        for distance in range(first, min(first + 20, longest + 1)):
-            earlier = place[place + distance < end]
-            rows.append(column[earlier])
-            columns.append(column[earlier + distance])
-            values.append(np.full(len(earlier), distance**-distance_power, dtype=np.float32))
-        entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-        counts = counts + csr_array(entries, shape=counts.shape)  # sums what is there twice
-    counts = coo_array(counts)
+    first = 0
+    while first < n_events:  # some events at a time, which bounds the memory
+        last = max(first + 1, np.searchsorted(start, start[first] + PAIRS, side="right") - 1)
+        pairs, own = following[first:last], start[first : last + 1] - start[first]
+        earlier = np.repeat(place[first:last], pairs)  # (n_pairs,)
+        distance = np.arange(1, own[-1] + 1, dtype=np.int32) - np.repeat(own[:-1].astype(np.int32), pairs)
+        after = csr_array((by_distance[distance], column[earlier + distance], own), shape=(last - first, n_items))
+        is_item = np.ones(last - first, dtype=np.float32), (column[first:last], place[: last - first])
+        counts = counts + csr_array(is_item, shape=(n_items, last - first)) @ after
+        first = last
+    counts = csr_array(counts + counts.T if both_ways else counts)
     return ItemToItem(_discount(counts, np.bincount(column, minlength=n_items), history_power, item_power))
 
 
-def _discount(counts: coo_array, popularity: np.ndarray, history_power: float, item_power: float) -> csr_array:
+def _discount(counts: csr_array, popularity: np.ndarray, history_power: float, item_power: float) -> csr_array:
     popularity = np.maximum(popularity, 1).astype(float)
-    scale = (popularity**-history_power)[counts.row] * (popularity**-item_power)[counts.col]
-    return csr_array(((counts.data * scale).astype(np.float32), (counts.row, counts.col)), shape=counts.shape)
+    scale = (popularity**-history_power)[_rows(counts)] * (popularity**-item_power)[counts.indices]
+    return csr_array(((counts.data * scale).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+
+def _rows(matrix: csr_array) -> np.ndarray:
+    return np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
 
 
 # --- factors ----------------------------------------------------------------------------------------------------------
@@ -881,8 +891,9 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
 
     Parameters
     ----------
-    table : 'ranking', by time; 'random' or 'by time': rating models on that split of MovieLens; 'noise' or 'planted':
-        rating models on that synthetic world, split at random; 'likes': ranking models on the social app
+    table : 'ranking', by time; 'ablations': item to next item without one of its parts (lesson 03); 'random' or 'by
+        time': rating models on that split of MovieLens; 'noise' or 'planted': rating models on that synthetic world,
+        split at random; 'likes': ranking models on the social app
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Splits into training and test: at random, by each user's time, at one moment for all."""
+"""Splits into training and test: at random, by each user's time, at one moment for all; and parts of equal size."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from recsys_utils.checks import check_probability, check_ratings, check_times
+from recsys_utils.checks import check_columns, check_probability, check_ratings, check_times
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
 
 
@@ -143,6 +143,46 @@ def split_by_global_time(ratings: pd.DataFrame, test_share: float = 0.2) -> Spli
             "the test is empty; expected a larger share, or use split_random if the times say no order"
         )
     return Split(ordered[~is_test], ordered[is_test])
+
+
+def match_histories(few: pd.DataFrame, many: pd.DataFrame, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut two frames to equally many users with equally long histories, to compare what models learn from them.
+
+    As many users of `many` are drawn as `few` has. The users of both are paired from the shortest history to the
+    longest, and of each pair the longer history loses its last rows (lesson 03).
+
+    Parameters
+    ----------
+    few, many : DataFrames with user_id; `many` has as many users as `few` or more
+    seed : of the draw
+
+    Returns
+    -------
+    (few, many)
+        Rows of both, in their order.
+
+    Raises
+    ------
+    ValueError
+        Missing column, empty frame, `many` with fewer users than `few`.
+    """
+    for name, frame in (("few", few), ("many", many)):
+        check_columns(name, frame, [USER_ID])
+    sizes = [frame.groupby(USER_ID).size() for frame in (few, many)]  # (n_users,) each
+    n_users = len(sizes[0])
+    if len(sizes[1]) < n_users:
+        raise ValueError(f"many has {len(sizes[1])} users; expected as many as few has or more, {n_users}")
+    sizes[1] = sizes[1].sample(n_users, random_state=seed)
+    sizes = [size.sort_values(kind="stable") for size in sizes]
+    shorter = np.minimum(*(size.to_numpy() for size in sizes))  # (n_users,)
+    limits = (
+        frame[USER_ID].map(pd.Series(shorter, size.index)) for frame, size in zip((few, many), sizes, strict=True)
+    )
+    few, many = (
+        frame[frame.groupby(USER_ID).cumcount() < limit]  # the limit of a user who was not drawn is NaN
+        for frame, limit in zip((few, many), limits, strict=True)
+    )
+    return few, many
 
 
 def _sort(ratings: pd.DataFrame, times: pd.Series, columns: list[str]) -> pd.DataFrame:

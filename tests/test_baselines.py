@@ -4,6 +4,7 @@ import pytest
 from scipy.sparse import coo_array, csr_array
 from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, NormalPredictor, Reader
 
+from recsys_utils import baselines
 from recsys_utils.baselines import (
     DAY,
     LIKES_RIVALS,
@@ -315,7 +316,9 @@ def test_directed_counts_what_follows_within_the_window():
     np.testing.assert_allclose(discounted, [[0, 2 / 2 / 2**0.5, 0], [0, 0, 1 / 2], [0, 0, 0]], rtol=1e-6)
 
 
-def test_directed_is_the_sum_over_pairs_of_events():
+@pytest.mark.parametrize("pairs", [7, baselines.PAIRS])
+def test_directed_is_the_sum_over_pairs_of_events(pairs, monkeypatch):
+    monkeypatch.setattr(baselines, "PAIRS", pairs)
     train, task = random_events()
     ordered = train.sort_values([USER_ID, TIMESTAMP, ITEM_ID])
     expected = np.zeros((len(task.items),) * 2)
@@ -326,8 +329,12 @@ def test_directed_is_the_sum_over_pairs_of_events():
                 expected[columns[earlier], columns[later]] += (later - earlier) ** -0.7
     popularity = np.maximum(task.popularity, 1)
     expected /= popularity[:, None] ** 0.4 * popularity**0.2
-    directed = fit_directed(train, task, distance_power=0.7, window=4, history_power=0.4, item_power=0.2)
+    settings = {"distance_power": 0.7, "window": 4, "history_power": 0.4, "item_power": 0.2}
+    directed = fit_directed(train, task, **settings)
     np.testing.assert_allclose(directed.weights.toarray(), expected, rtol=1e-5)
+    undirected = fit_directed(train, task, **settings, both_ways=True).weights.toarray()
+    discount = popularity[:, None] ** 0.4 * popularity**0.2
+    np.testing.assert_allclose(undirected, expected + (expected * discount).T / discount, rtol=1e-5)
 
 
 def test_directed_of_one_item_each_is_empty():
@@ -627,6 +634,14 @@ def test_tuned_rankings_can_be_made():
     assert fit_ease(task.seen, **tuned["EASE"].settings)
 
 
+def test_tuned_ablations_can_be_made():
+    train, task = random_events()
+    whole, tuned = load_tuned()["item to next item"], load_tuned("ablations")
+    for name, off in (("without direction", {"both_ways": True}), ("without fading", {"power": 0})):
+        assert rank("item to next item", train, task, **off, **tuned[name].settings).shape == task.seen.shape
+        assert tuned[name].validation < whole.validation
+
+
 def test_tuned_likes_can_be_ranked():
     task = likes_task()
     tuned = load_tuned("likes")
@@ -638,9 +653,8 @@ def test_tuned_likes_can_be_ranked():
 
 
 def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
-    with pytest.raises(
-        ValueError, match="table is 'time'; expected one of 'ranking', 'random', 'by time', 'noise', 'planted', 'likes'"
-    ):
+    tables = "'ranking', 'ablations', 'random', 'by time', 'noise', 'planted', 'likes'"
+    with pytest.raises(ValueError, match=f"table is 'time'; expected one of {tables}"):
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):
         load_tuned()["EASI"]

@@ -7,7 +7,7 @@ import pytest
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.metrics import evaluate_ranking, make_ranking_task, rmse
-from recsys_utils.splits import split_by_global_time, split_by_time, split_random
+from recsys_utils.splits import match_histories, split_by_global_time, split_by_time, split_random
 
 SPLITS = [split_random, split_by_time, split_by_global_time]
 SHARES = [0.05, 0.2, 0.5, 0.9]
@@ -263,3 +263,30 @@ def test_split_refuses_broken_ids_and_text(split, change, message):
     with pytest.raises(ValueError) as caught:
         split(GOOD.assign(**change))
     assert message in str(caught.value)
+
+
+# --- parts of equal size ----------------------------------------------------------------------------------------------
+
+
+def test_matched_histories_have_equal_lengths_and_keep_their_first_rows():
+    ratings = random_ratings(1)
+    few = ratings[ratings[USER_ID].isin(ratings[USER_ID].unique()[:12])]
+    matched = match_histories(few, ratings, seed=3)
+    lengths = [np.sort(frame.groupby(USER_ID).size()) for frame in matched]
+    np.testing.assert_array_equal(*lengths)
+    assert len(lengths[0]) == 12 and lengths[0].sum() < len(few)
+    for frame, whole in zip(matched, (few, ratings), strict=True):
+        for user, rows in frame.groupby(USER_ID):
+            assert rows.index.tolist() == whole[whole[USER_ID] == user].index[: len(rows)].tolist()
+    again, other = match_histories(few, ratings, seed=3)[1], match_histories(few, ratings, seed=4)[1]
+    assert again.equals(matched[1]) and not other.equals(matched[1])
+
+
+def test_matching_needs_enough_users():
+    ratings = random_ratings(2)
+    with pytest.raises(ValueError, match="many has 1 users; expected as many as few has or more, 30"):
+        match_histories(ratings, ratings[ratings[USER_ID] == ratings[USER_ID].iloc[0]])
+    with pytest.raises(ValueError, match="few is empty"):
+        match_histories(ratings[:0], ratings)
+    with pytest.raises(ValueError, match="many lacks the column 'user_id'"):
+        match_histories(ratings, ratings.drop(columns=USER_ID))

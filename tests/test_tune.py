@@ -33,6 +33,7 @@ def tried_by(table: str, name: str) -> dict[str, float]:
 def test_every_rival_is_searched_and_in_the_file():
     assert set(TABLES["ranking"]) == set(RANKING_RIVALS)
     assert set(TABLES["likes"]) == set(LIKES_RIVALS)
+    assert set(TABLES["ablations"]) == {"without direction", "without fading"}
     for table in ("random", "by time", "noise"):
         assert set(TABLES[table]) == set(RATING_RIVALS)
     assert set(TABLES["planted"]) == {*RATING_RIVALS, "boosted trees"}, "trees need features"
@@ -93,6 +94,8 @@ def test_the_marks_are_reached():
         ("ranking", "EASE"),
         ("ranking", "EASE that fades"),
         ("ranking", "item to next item"),
+        ("ablations", "without direction"),
+        ("ablations", "without fading"),
         ("random", "biases"),
         ("by time", "biases"),
         *(("noise", name) for name in RATING_RIVALS),
@@ -177,7 +180,7 @@ def test_grids_hold_their_first_points_and_defaults(table, name):
         assert set(axis.ends) <= {axis.values[0], axis.values[-1]}
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table not in ("ranking", "likes")])
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in tune.RANKINGS])
 @pytest.mark.parametrize("name", RATING_RIVALS)
 def test_the_defaults_are_the_librarys(table, name):
     rng = np.random.default_rng(1)

@@ -40,11 +40,12 @@ SPLITTERS = {
     "random": split_random,
     "by time": split_by_time,
     "ranking": split_by_time,
+    "ablations": split_by_time,
     "noise": split_random,
     "planted": split_random,
 }
 WORLDS = ("noise", "planted")  # the tables on synthetic data; the others are on MovieLens, and likes on the social app
-RANKINGS = ("ranking", "likes")  # the tables of rankings: a higher score is better
+RANKINGS = ("ranking", "ablations", "likes")  # the tables of rankings: a higher score is better
 LIKES_CUTS = (38, 48, 60)  # days: validation begins, the test begins, the end
 SEEDS = (1, 2, 3)
 DIGITS = 5  # of a score; what is level up to here is level
@@ -65,6 +66,7 @@ class Axis(NamedTuple):
 class Rival(NamedTuple):
     axes: dict[str, Axis]  # a name 'a.b' stands for the entry b of the setting a, a dict
     seed: str = ""  # the setting that seeds it, if chance plays a part
+    fixed: dict = {}  # noqa: RUF012 settings that are not searched
 
 
 COUNT = {1: "the smallest whole number"}
@@ -234,6 +236,15 @@ RANKING_GRIDS = {
         seed="seed",
     ),
 }
+# Item to next item without its direction, or without the fading of the history (lesson 03): each with its own search.
+NEXT = RANKING_GRIDS["item to next item"].axes | {
+    "distance_power": Axis(FADE, [0.25, 0.5], 0.5, {0.0: "near and far count the same"}),
+    "window": Axis([5, 10, 20, 50, 100, 200, 400, 800, 1600], [200], 200),
+}
+ABLATION_GRIDS = {
+    "without direction": Rival(NEXT, fixed={"both_ways": True}),
+    "without fading": Rival({name: axis for name, axis in NEXT.items() if name != "power"}, fixed={"power": 0.0}),
+}
 # What a view without a like counts in a history where a like counts 1.
 PASSED = {"passed": Axis([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0], [0.0, 0.3], 0.0, {0.0: "likes alone"})}
 LIKES_IALS = {
@@ -253,6 +264,7 @@ LIKES_GRIDS = {
 }
 TABLES = {
     "ranking": RANKING_GRIDS,
+    "ablations": ABLATION_GRIDS,
     "random": RATING_GRIDS,
     "by time": RATING_GRIDS,
     "noise": NOISE_GRIDS,
@@ -289,7 +301,7 @@ def part(table: str, validation: bool) -> tuple[Split, RankingTask | None]:
     ratings, items, *_ = load_synthetic(table) if table in WORLDS else load_movielens()
     cut = SPLITTERS[table]
     split = cut(cut(ratings).train) if validation else cut(ratings)
-    task = make_ranking_task(*split, items=items.item_id.to_numpy()) if table == "ranking" else None
+    task = make_ranking_task(*split, items=items.item_id.to_numpy()) if table in RANKINGS else None
     return split, task
 
 
@@ -301,15 +313,16 @@ def likes_part(validation: bool) -> LikesTask:
 
 def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
     """Fit a rival to the training part, and measure it on the other."""
-    seeded = TABLES[point.table][point.rival].seed
-    settings = plain(point.settings) | ({seeded: seed} if seeded else {})
+    _, seeded, fixed = TABLES[point.table][point.rival]
+    settings = plain(point.settings) | fixed | ({seeded: seed} if seeded else {})
     if point.table in RANKINGS:
         if point.table == "likes":
             likes = likes_part(validation)
             scores, task = rank_likes(point.rival, likes, **settings)[likes.asked], likes.ranking
         else:
             (train, _), task = part(point.table, validation)
-            scores = rank(point.rival, train, task, **settings)
+            rival = "item to next item" if point.table == "ablations" else point.rival
+            scores = rank(rival, train, task, **settings)
         metrics = evaluate_ranking(scores, task)
         low, high = bootstrap_interval(metrics.ndcg)
         errors = {"NDCG@10": metrics.ndcg.mean(), "Recall@10": metrics.recall.mean(), "low": low, "high": high}
@@ -459,13 +472,13 @@ def write(path: Path, tables: dict) -> None:
             "social app"
         ),
         "protocol": (
-            "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking), at "
-            "days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: by RMSE, or by "
-            "NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, by the mean "
-            "over three seeds. Then each rival is fitted to the whole training part, and measured on the test with "
-            "seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best first: the "
-            "settings in the order of 'grid', then the validation score. Seconds are those that a processor spent on "
-            "all of that."
+            "Each part is cut twice: by split_random (random, noise, planted), by split_by_time (by time, ranking, "
+            "ablations), at days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: "
+            "by RMSE, or by NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, "
+            "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the "
+            "test with seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best "
+            "first: the settings in the order of 'grid', then the validation score. Seconds are those that a processor "
+            "spent on all of that."
         ),
         "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "scikit-learn", "numpy")},
         "tables": {
