@@ -17,8 +17,8 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/04_build_two_towers_from_scratch.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/04_build_two_towers_from_scratch.ipynb)
 #
-# **What you'll do**: write a two-tower model in NumPy that predicts ratings to within 10 % of the noise floor, and know
-# when to prefer something simpler.
+# **What you'll do**: write a two-tower model in NumPy that predicts ratings to within 10 % of the noise floor, and see
+# where simpler models keep up.
 #
 # **What you'll learn**
 # - what a tower is: embeddings and numbers in, one vector out;
@@ -377,8 +377,8 @@ results_table(tried.rename_axis("penalty").reset_index())
 # change: a stronger penalty would change little.
 #
 # Fit once more and watch the fitted ratings, too. In the planted world both errors fall towards the dashed noise floor.
-# In the noise world only the fitted error falls below it: the model learns luck, and its validation error is best at the
-# start.
+# In the noise world only the fitted error falls below it: the model learns luck, and its validation error is best in
+# the first epochs.
 
 # %%
 figure, axes = plt.subplots(1, 2)
@@ -406,8 +406,8 @@ assert not default or (chosen.min() >= 100 and abs(tried.diff().iloc[-1]).max() 
 assert not default or abs(none - ids) < 0.001, "the vectors of ids should be all but silent"
 
 # %% [markdown]
-# At these penalties the ids' vectors are near zero, so the model misses the latent taste of Lesson 01, which only ids can
-# tell. [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) shows that ids without features need a weak penalty.
+# At these penalties the ids' vectors are near zero, so the model misses the latent taste of Lesson 01, which only ids
+# can tell. [Lesson 05](05_grow_from_svd_to_two_towers.ipynb) shows that ids without features need a weak penalty.
 
 # %% [markdown]
 # On the noise test three seeds of these towers, whose layers are not penalised, meet the mean. The interval of the
@@ -425,9 +425,9 @@ results_table(noise_table)
 # ## Evaluate against tuned rivals
 #
 # The rivals of Lesson 02 know ids alone. We add one that reads what the towers read: **boosted trees**, small decision
-# trees on the features, each of which corrects what those before it left over, and biases for ids. All were tuned on the
-# same validation part; of the trees, their leaves, step and number, the penalty of the biases, and which come first.
-# Fitting them takes a minute, so what they predict for the test is loaded.
+# trees on the features, each of which corrects what those before it left over, and biases for ids. All were tuned on
+# the same validation part: of the trees the leaves, step and number, the penalty of the biases, and which come first.
+# What they predict for the test is loaded, which saves a minute.
 #
 # Every choice is made. The towers train on all training ratings, as the rivals did, and we use the test.
 
@@ -445,8 +445,8 @@ results_table(table, digits=4)
 
 # %% [markdown]
 # The towers come within 10 % of the floor and beat every rival that knows ids alone. Over trees on the same features
-# their lead is thin: its interval ends near zero, and another processor may print "cannot tell". Count the two as level:
-# both miss the latent taste.
+# their lead is thin: its interval ends near zero, and another processor may print another verdict. Count the two as
+# level. Both miss the latent taste.
 
 # %%
 assert not default or (table["mean"].iloc[-1] < 1.1 * floor and {*table["verdict"][:6]} == {"worse"}), "see above"
@@ -455,8 +455,7 @@ assert not default or abs(table["high"].iloc[-1]) < 0.002, "their interval again
 # %% [markdown]
 # ## What a look-up and a batch each save
 #
-# Time the gradients of the same pairs in three ways: search both tables for one pair at a time, look its rows up, or look
-# up a batch.
+# Time the gradients in three ways: search both tables for one pair at a time, look its rows up, or look up a batch.
 
 
 # %%
@@ -504,13 +503,13 @@ half = train.sample(frac=0.5, random_state=1)
 known, new_test = half[~half[ITEM_ID].isin(new)], test[test[ITEM_ID].isin(new)]
 for kept in RATINGS_OF_NEW_ITEMS:
     few = keep_few(known, trial, kept)
-    cases[f"new, {kept} each"] = few, known.drop(few.index), keep_few(half, new, kept), new_test
+    cases[f"new items, {kept} ratings"] = few, known.drop(few.index), keep_few(half, new, kept), new_test
 
 
 # %% [markdown]
-# The towers choose their epochs, the trees their number (with steps of 0.2), from three candidates each; the rest stays as
-# tuned above. The validation part asks the same question as the test: for new items it is another hundred items. The
-# intervals are corrected for both tables together.
+# The towers choose their epochs and the trees their number, at steps of 0.2, from three candidates each; the rest stays
+# as tuned above. The validation part asks what the test asks: for new items it is another hundred items. The intervals
+# are corrected for all cases together.
 
 
 # %%
@@ -539,8 +538,8 @@ tables = pd.concat({name: compare_models(*parts) for name, parts in cases.items(
 results_table(tables.reset_index(level="case"))
 
 # %% [markdown]
-# In this one draw, features help: both models that read them leave the biases far behind, even on items that nobody has
-# rated. The towers do not beat the trees in either case.
+# In this one draw both models that read features leave the biases far behind, even on items that nobody has rated. The
+# towers do not beat the trees in either case. Mind the spread of their seeds where ratings are few.
 
 # %%
 error = tables.reset_index().pivot(index="case", columns="model", values="times_floor")
@@ -606,10 +605,10 @@ results_table(best[[TITLE, "price", "discount", "predicted", EXPECTED]], digits=
 #    relative error of one. Aim at a valley: which step is best, and what goes wrong on either side?
 # 2. **A narrower meeting point.** Fit with `DIM` 1, 2, 4, 8 and 16. Aim at the smallest whose validation error is
 #    within 2 % of the best.
-# 3. **NDCG among rated pairs.** Without training: take the users with ten or more test pairs. Rank each one's pairs by
-#    predicted stars and compute [NDCG@10](../docs/glossary.md#ndcg), which is 1 when all pairs of four stars or more come
-#    first. Aim at the towers above SVD, clear of zero. Ranking only what a user chose to rate flatters every model; see
-#    the mean's.
+# 3. **NDCG among rated pairs.** Without training: take users with ten or more test pairs, rank each one's by predicted
+#    stars and compute [NDCG@10](../docs/glossary.md#ndcg), which is 1 when all pairs of four stars or more come first.
+#    Aim at the towers above SVD, clear of zero. Ranking only what a user chose to rate flatters every model; see the
+#    mean's.
 # 4. **New users.** Let a hundred *users* arrive late, as the items did. Aim at an RMSE below 1.1 times the floor with
 #    no rating of theirs.
 #
