@@ -482,7 +482,7 @@ assert not default or cost.iloc[0] > 3 * cost.iloc[1] > 30 * cost.iloc[2], "each
 results_table(cost.rename("microseconds a pair").rename_axis("gradients").reset_index(), digits=1)
 
 # %% [markdown]
-# The look-up avoids searching; the batch makes one NumPy call where there were 512.
+# The look-up avoids searching; the batch makes one NumPy call in place of 512.
 #
 # ## When features help, and how far
 #
@@ -539,7 +539,7 @@ results_table(tables.reset_index(level="case"))
 
 # %% [markdown]
 # In this one draw both models that read features leave the biases far behind, even on items that nobody has rated. The
-# towers do not beat the trees in either case. Mind the spread of their seeds where ratings are few.
+# towers beat the trees in neither case. See the spread of their seeds where ratings are few.
 
 # %%
 error = tables.reset_index().pivot(index="case", columns="model", values="times_floor")
@@ -549,8 +549,8 @@ assert not default or "better" not in {*tables["verdict"]}, "towers should not b
 # %% [markdown]
 # ## Recommend for one user
 #
-# Score all items that one user has not rated. `expected` is a rating without its noise. See how cheap and how far
-# discounted they are: the world's young like it cheap, and users of a mobile like bargains.
+# Score all items that one user has not rated. `expected` is a rating without its noise. See cheap and discounted items:
+# in this world the young like it cheap, and users of a mobile like bargains.
 
 # %%
 every_pair = generate_planted(n_ratings=len(planted.users) * len(planted.items)).ratings
