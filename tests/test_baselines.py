@@ -33,7 +33,7 @@ from recsys_utils.baselines import (
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.datasets.social import LANGUAGES, cut_world, generate_social, lay_out
-from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted
+from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted, load_synthetic
 from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
 from recsys_utils.splits import split_by_time, split_random
 
@@ -663,11 +663,15 @@ def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
 # --- load_rival_predictions -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table, cut", [("random", split_random), ("by time", split_by_time)])
+@pytest.mark.parametrize(
+    "table, cut", [("random", split_random), ("by time", split_by_time), ("planted", split_random)]
+)
 def test_rival_predictions_reach_the_error_that_the_search_measured(table, cut):
-    test = cut(load_movielens().ratings).test
+    world = load_synthetic("planted") if table == "planted" else load_movielens()
+    test = cut(world.ratings).test
     predictions, tuned = load_rival_predictions(table), load_tuned(table)
     assert set(RATING_RIVALS) - set(predictions) <= {"SVD++"}, "which takes twenty minutes on the random split"
+    assert table != "planted" or set(predictions) == {*RATING_RIVALS, "boosted trees"}
     for name, stars in predictions.items():
         assert np.isclose(rmse(test[RATING], stars), tuned[name].test["RMSE"], atol=5e-4), name
 
