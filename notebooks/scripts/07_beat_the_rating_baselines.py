@@ -433,8 +433,7 @@ assert not default or steps["verdict"][3] == comparison.BETTER, "the dot product
 # ## Evaluate against the tuned baselines
 #
 # The rivals are those of Lesson 02, tuned on validation. They take minutes to fit, so we load what they predicted,
-# with one seed.
-# Differences are to the towers, over three seeds; intervals are corrected for all comparisons.
+# with one seed. Differences are to the towers, over three seeds; intervals are corrected for all comparisons.
 
 # %%
 ours, tables = "two towers", {}
@@ -449,7 +448,7 @@ both = pd.concat(tables, names=["split"]).reset_index(level="split").rename(colu
 results_table(both)
 
 # %% [markdown]
-# Every classic of the table is worse than the towers on both splits. Towers that know no time stand below them, too. Time
+# Every tuned classic is worse than the towers on both splits. Towers that know no time stand below them, too. Time
 # matters most on the random split, where ratings around the moment, later ones included, are known. The trees with our
 # features are ahead at random; by time, the data cannot tell. So the features bring the gain, and towers keep it searchable.
 
