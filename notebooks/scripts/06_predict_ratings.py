@@ -179,8 +179,7 @@ print([side.shape for side in of_test])
 
 # %% [markdown]
 # A training row's own rating has to stay out, too. We deal the training rows into folds, and describe each fold by the
-# others: **[out-of-fold](../docs/glossary.md#out-of-fold)** averages. scikit-learn's `TargetEncoder` makes such averages,
-# and also shrinks them.
+# others: **[out-of-fold](../docs/glossary.md#out-of-fold)** averages. scikit-learn's `TargetEncoder` also shrinks them.
 
 
 # %%
@@ -199,8 +198,7 @@ def out_of_fold(rows, folds=FOLDS):
 of_train = out_of_fold(train)
 
 # %% [markdown]
-# Which rows are alone in their fold, the only one of their movie, or of their user in one of its genres? If other folds
-# hold more, the average leaves out just the row itself.
+# A row alone in its fold, the only one of its movie, or of its user in a genre, is still left out alone:
 
 
 # %% tags=["nbval-check-output"]
@@ -212,14 +210,14 @@ def alone(rows, column):
 place = train[[USER_ID, ITEM_ID]].reset_index(drop=True).assign(fold=deal_folds(train))
 genres = of_train[1][:, uvs:].astype(bool).T  # (14, n_train)
 by_genre = [alone(place[rated], USER_ID).reindex(place.index, fill_value=False) for rated in genres]
-left_out = {"by movie": alone(place, ITEM_ID), "by genre": np.any(by_genre, axis=0)}  # (n_train,) each
-left_out["either"] = left_out["by movie"] | left_out["by genre"]
-print({name: f"{rows.mean():.0%}" for name, rows in left_out.items()})
-assert not default or 0.45 < left_out["either"].mean() < 0.6, "about half of the rows should be alone"
+by_genre, by_movie = np.any(by_genre, axis=0), alone(place, ITEM_ID)  # (n_train,) each
+share = (by_movie | by_genre).mean()
+print(f"alone by movie {by_movie.mean():.0%}, by user and genre {by_genre.mean():.0%}, either {share:.0%}")
+assert not default or 0.45 < share < 0.6, "about half of the rows should be alone"
 
 # %% [markdown]
 # **Test features contain no test rating, so the error is honest. Training features still leak leave-one-out in half of the
-# rows.** Fewer folds leave fewer rows alone, and averages of fewer ratings. Exercise 2 compares.
+# rows.** With fewer folds, fewer rows are alone, and averages rest on fewer ratings (exercise 2).
 
 # %% [markdown]
 # The scalers are fitted on training rows alone: both sides to mean 0 and deviation 1, the ratings to −1 to 1.
@@ -240,7 +238,7 @@ x_train, x_test = scale(of_train, scalers), scale(of_test, scalers)
 # %% [markdown]
 # ## The model
 #
-# One function makes either tower; another lets them meet.
+# One function makes either tower, another lets them meet.
 
 
 # %%
@@ -256,17 +254,16 @@ def cosine(q, c):
     return keras.layers.Dot(axes=1)([q, c])  # (batch, 1)
 
 
-# %% [markdown]
-# Training minimises the squared error with Adam. All trainings go through one compiled model: compiling takes as long as
-# two epochs.
-
-
-# %%
 def make_model():
     (user, q), (item, c) = make_tower(14), make_tower(16)
     return keras.Model([user, item], cosine(q, c))
 
 
+# %% [markdown]
+# Training minimises the squared error with Adam. One compiled model serves all trainings, which saves time.
+
+
+# %%
 trainer = make_model()
 trainer.compile(keras.optimizers.Adam(), loss="mse", steps_per_execution=8, jit_compile=False)
 
@@ -290,17 +287,16 @@ def predict(model, x):
 # %% [markdown]
 # ## Train the recipe
 #
-# The lab trains for thirty epochs at a rate of 0.01, in Keras' batches of 32. We take five at a tenth of that rate, in
-# batches of 256; exercise 1 compares the rates. A tenth of the training rows is held back for the
-# [validation](../docs/glossary.md#validation) curve. They are described like training rows and share their leak, so it is
-# less clean than the test. [RMSE](../docs/glossary.md#rmse-and-mae) is the root of the mean squared error.
+# The lab trains for thirty epochs at a rate of 0.01, in Keras' batches of 32. We take five at a tenth of the rate, in
+# batches of 256; exercise 1 compares. A tenth of the training rows is held back for the
+# [validation](../docs/glossary.md#validation) curve; they share the training rows' leak.
+# [RMSE](../docs/glossary.md#rmse-and-mae) is the root of the mean squared error.
 
 # %%
 _, curve = train_model(x_train, held_back=0.1)
 
 # %% [markdown]
-# The solid line is flat by the last epoch. The dashed one falls on. From here the model overfits: the error on its own
-# rows keeps falling.
+# The solid line is flat at the end. The model overfits: the error on its own rows keeps falling.
 
 # %%
 figure, axis = plt.subplots()
@@ -326,8 +322,8 @@ model = models[0]
 # ## Evaluate against the tuned baselines
 #
 # Five rivals. Four are Lesson 02's: the mean; the mean with a tuned [bias](../docs/glossary.md#bias) for each user and
-# each movie; tuned SVD; and tuned [item CF](../docs/glossary.md#item-cf), which predicts from the user's ratings of similar
-# movies. Item CF leads there on the random split, though not safely. What the tuned ones predict for this test is loaded.
+# each movie; tuned SVD; and tuned [item CF](../docs/glossary.md#item-cf), from the user's ratings of similar movies, which
+# leads there on the random split, not safely. Their predictions are loaded.
 
 # %%
 predictions = {"mean": np.full(len(test), train[RATING].mean())} | predictions  # (n_test,) or (seeds, n_test)
@@ -336,7 +332,7 @@ predictions |= {f"{name}, tuned": rivals[name] for name in ("biases", "SVD", "it
 
 # %% [markdown]
 # The fifth reads the towers' 30 columns: a hundred boosted decision trees, each fitted to the errors of those before. They
-# may combine any column of the user with any of the movie. Their size is tuned on validation (exercise 2).
+# may combine any column of the user with any of the movie. Exercise 2 tunes their size on validation.
 
 # %%
 from threadpoolctl import threadpool_limits
@@ -392,23 +388,22 @@ assert np.allclose(r.sum() - (len(r) - 1) * others, r), "the average of the othe
 #
 # $$r = S - (n - 1) \cdot \text{leave-one-out average},$$
 #
-# and likewise with a movie's ratings. These are `load_data`'s default. Within a user, feature and target correlate at −1.
-# For dramas, which the towers' column "Drama" averages:
+# and likewise with a movie's ratings. Beware: these averages are `load_data`'s default. Within a user, they correlate with
+# the target at −1. For the column "Drama", all users pooled, each around their own mean:
 
 # %% tags=["nbval-check-output"]
 of_others = describe(train, train, "leave-one-out")
 drama = uvs + features.GENRE_NAMES.index("Drama")
+rated = of_train[1][:, drama] == 1  # (n_train,)
+by_user = train[rated].groupby(USER_ID)[RATING]
+decoded = by_user.transform("sum") - (by_user.transform("size") - 1) * of_others[0][rated, drama]
+assert np.allclose(decoded, train[RATING][rated]), "every rating should be decodable"
 pooled = {}
-for averages, sides in {"leave-one-out": of_others, "out-of-fold": of_train}.items():
-    own = {USER_ID: train[USER_ID].to_numpy(), "r": train[RATING].to_numpy(), "average": sides[0][:, drama]}
-    by_user = pd.DataFrame(own)[sides[1][:, drama] == 1]
-    grouped = by_user.groupby(USER_ID)[["r", "average"]]
-    pooled[averages] = (by_user[["r", "average"]] - grouped.transform("mean")).corr().loc["r", "average"]
-    if averages == "leave-one-out":
-        decoded = grouped["r"].transform("sum") - (grouped["r"].transform("size") - 1) * by_user["average"]
-        assert np.allclose(decoded, by_user["r"]), "every rating should be decodable"
-print({averages: round(value, 2) for averages, value in pooled.items()})
-assert pooled["leave-one-out"] < pooled["out-of-fold"] < -0.3, "out-of-fold averages should leak less, but leak"
+for name, of in {"leave-one-out": of_others, "out-of-fold": of_train}.items():
+    pair = pd.DataFrame({"r": train[RATING], "average": of[0][:, drama]})[rated]
+    pooled[name] = (pair - pair.groupby(train[USER_ID]).transform("mean")).corr().loc["r", "average"]
+print({name: f"{value:.2f}" for name, value in pooled.items()})
+assert pooled["leave-one-out"] < pooled["out-of-fold"] < 0, "out-of-fold averages should leak less, but leak"
 
 # %% [markdown]
 # A model that can tell users apart can read the rating off.
@@ -416,8 +411,8 @@ assert pooled["leave-one-out"] < pooled["out-of-fold"] < -0.3, "out-of-fold aver
 # 3. **Out-of-fold.** All of a user's rows in one fold share one average, which holds none of these rows' ratings. That
 #    leaks less, and still leaks.
 #
-# Now the models. Test rows are described by the training part. Only "as reported" gives them averages of everything, as in
-# the lab. The towers are trained with one seed here.
+# Now the models. Test rows are described by the training part; only "as reported" takes averages of everything, as the lab
+# does. These towers have one seed.
 
 
 # %%
@@ -435,7 +430,7 @@ towers["everything, as reported"], towers["everything"] = train_towers(describe(
 towers_at_home, towers["leave-one-out"] = train_towers(of_others, [of_others, of_test])
 
 # %% [markdown]
-# The boosted trees, too, with leave-one-out averages: of everything before the split, and of the training part alone.
+# The trees: leave-one-out over everything before the split, and over the training part.
 
 # %%
 asked = [describe(test, ratings, "leave-one-out")]
@@ -453,11 +448,9 @@ leaks = pd.concat(
 show.results_table(leaks.reset_index().rename(columns={"model": "averages", "mean": "RMSE"}))
 
 # %% [markdown]
-# Both reports are false: the same models do not reach them on averages that could be known. Leave-one-out before the split
-# flatters most. Every test row still gives its rating away, and the trees read it.
-#
-# In the training part alone, leave-one-out harms the trees, and in the towers we see no harm. The error on the rows that
-# they were fitted to says why:
+# Both reports are false. Leave-one-out before the split flatters most: every test row gives its rating away, and the trees
+# read it. Leave-one-out in the training part harms the trees; in the towers we see no harm. The errors on the rows they
+# were fitted to say why:
 
 # %%
 at_home = {"towers": [predict(model, x_train), towers_at_home], "boosted trees": [trees_at_home, trees_at_home_too]}
@@ -466,7 +459,7 @@ own_rows = pd.DataFrame(errors, index=["out-of-fold", "leave-one-out"])
 own_rows.round(3)
 
 # %% [markdown]
-# The trees decode ratings that a test row's averages do not hold. These towers hardly decode.
+# The trees decode, which does not help where averages lack no rating. These towers hardly decode.
 
 # %%
 verdict = leaks.set_index("model", append=True)["verdict"]
@@ -499,7 +492,7 @@ assert np.allclose(q @ c.T, user_bias[:, None] + item_bias), "the cosine should 
 assert np.allclose(np.linalg.norm(np.vstack([q, c]), axis=1), 1), "all four vectors should have length 1"
 
 # %% [markdown]
-# Whether training finds such biases is another question. [Lesson 07](07_beat_the_rating_baselines.ipynb) adds biases that
+# [Lesson 07](07_beat_the_rating_baselines.ipynb) adds biases that
 # know the ids.
 #
 # ## A new user
@@ -522,7 +515,7 @@ assert z_scores.loc["repaired"].abs().max() < 4, "the repaired vector should not
 z_scores[["Comedy", "Drama", "Action", "Adventure", "Fantasy", "Sci-Fi"]].round(1)
 
 # %% [markdown]
-# The repaired vector puts the median user's average there. It is repeated for each movie. Best predictions first:
+# The repaired vector has the median user's average there. Its best predictions:
 
 # %%
 movie_known = features.item_features(items, train, items)  # (n_movies, 17)
@@ -537,7 +530,7 @@ best = np.argsort(-y_p, kind="stable")
 show.print_pred_movies(y_p[best], movie_known[best], movie_dict, maxcount=10)
 
 # %% [markdown]
-# Is this list better than that of the zeros? Beside both, an average user's:
+# Is this list better than that of the zeros? An average user beside both:
 
 # %%
 movie_average = movie_known[:, item_features.index("ave rating")]  # (n_movies,)
@@ -659,16 +652,15 @@ board.save()
 #
 # ## Exercises
 #
-# 1. **The lab's rate.** Train for twenty epochs at a rate of 0.01, a tenth held back. Aim: an error on the held-back rows
-#    within 0.01 stars of the lesson's, in four times the epochs.
+# 1. **The lab's rate.** Train for twenty epochs at a rate of 0.01, a tenth held back. Aim: a held-back error within 0.01
+#    stars of the lesson's, in four times the epochs.
 # 2. **Leaves and folds.** Cut a validation part from the training part. Fit the boosted trees with 63, 127 and 255 leaves,
-#    then to averages of 2, 5 and 20 folds and to leave-one-out. Aim: 127 leaves are best or within 0.003 stars, and errors
-#    are highest for 2 folds and for leave-one-out.
-# 3. **Without training.** Fit the tuned biases with Surprise: `rating_model`, then `bu`, `bi` and `trainset.global_mean`.
-#    Scale them to −1 to 1, half of the mean to each side. For which share of users and movies does the construction with
-#    $k^2 = 1/2$ hold them? Aim: above 90 %, and no error beyond rounding.
-# 4. **By time.** Set `SPLIT` to "by time" and `SEEDS` to (1,). Aim: an error that is 0.01 to 0.04 stars higher. Is the
-#    recipe still ahead of the tuned biases, and which rival leads?
+#    then to 2 and 5 folds and to leave-one-out. Aim: 127 leaves best within 0.003 stars; 2 folds and leave-one-out worst.
+# 3. **Without training.** Fit the tuned biases and scale them to −1 to 1: Surprise keeps them as `bu` and `bi`, and
+#    `trainset.global_mean`; half of the mean goes to each side. For which share of users and movies does the construction
+#    with $k^2 = 1/2$ hold them? Aim: above 90 %, and no error beyond rounding.
+# 4. **By time.** Set `SPLIT` to "by time" and `SEEDS` to (1,). Aim: an error 0.01 to 0.04 stars higher. Is the recipe still
+#    ahead of the tuned biases? Which rival leads?
 #
 # [Solutions](solutions/06_predict_ratings.ipynb)
 #
