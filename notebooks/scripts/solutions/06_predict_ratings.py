@@ -100,7 +100,7 @@ assert folds["high"]["5 folds"] < 0.015, "5 folds should not be far from 20"
 # each side.
 
 # %%
-biases = baselines.rating_model("biases", **tuned["biases"].settings)
+biases = baselines.rating_model("biases", **baselines.load_tuned(SPLIT)["biases"].settings)
 baselines.predict_with_surprise(biases, *split)
 middle = (biases.trainset.global_mean - 2.75) / 2.25
 of_user, of_item = biases.bu / 2.25 + middle / 2, biases.bi / 2.25 + middle / 2  # (n_users,), (n_movies,)
