@@ -216,7 +216,7 @@ assert not default or 0.45 < share < 0.6, "about half of the rows should be alon
 
 # %% [markdown]
 # **Test features contain no test rating, so the error is honest. Training features still leak leave-one-out in half of the
-# rows.** With fewer folds, fewer rows are alone, and averages rest on fewer ratings (exercise 2).
+# rows.** Fewer folds leave fewer rows alone, and averages of fewer ratings (exercise 2).
 
 # %% [markdown]
 # The scalers are fitted on training rows alone: both sides to mean 0 and deviation 1, the ratings to −1 to 1.
@@ -279,10 +279,6 @@ def train_model(x, seed=SEED, rate=LEARNING_RATE, epochs=EPOCHS, held_back=0.0):
     return model, 2.25 * np.sqrt(pd.DataFrame(fitted.history, index=range(1, epochs + 1)))  # RMSE, stars
 
 
-def predict(model, x):
-    return target.inverse_transform(np.asarray(model(x)))[:, 0].clip(0.5, 5)  # (n_rows,) stars
-
-
 # %% [markdown]
 # ## Train the recipe
 #
@@ -310,7 +306,12 @@ assert not default or abs(last["val_loss"]) < 0.004 < last["loss"], "only the er
 # %% [markdown]
 # Now on all training rows, with three [seeds](../docs/glossary.md#seed):
 
+
 # %%
+def predict(model, x):
+    return target.inverse_transform(np.asarray(model(x)))[:, 0].clip(0.5, 5)  # (n_rows,) stars
+
+
 models = [train_model(x_train, seed)[0] for seed in SEEDS]
 model = models[0]
 
@@ -529,8 +530,8 @@ print({name: f"{average[ten].mean():.2f}" for name, ten in best.items()}, f"all 
 assert not default or all(average[ten].mean() > average.mean() + 0.2 for ten in best.values()), "well-rated movies"
 
 # %% [markdown]
-# All hold well-rated movies. Nobody can say which is better: there are no ratings to judge them by. The repaired vector is
-# nearer to training, and not near: four tastes of 5 lie more than two deviations out.
+# All hold well-rated movies, and we have no ratings to say which is better. The repaired vector is nearer to training, and
+# not near: four tastes of 5 lie more than two deviations out.
 
 # %% [markdown]
 # ## An existing user
