@@ -1,6 +1,6 @@
 """Fit tuned rating rivals and keep what they predict for the test: data/rival_predictions.npz.
 
-SVD and SVD++ take up to minutes to fit, which is more than a lesson has; lessons 02, 04, 05 and 07 compare with them
+SVD and SVD++ take up to minutes to fit, which is more than a lesson has; lessons 02, 04 to 07 compare with them
 user by user. Run it after `make tune` has found other settings. Rivals and tables can be named: the others are kept.
 """
 
