@@ -906,26 +906,27 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
 
 
 def load_rival_predictions(table: str) -> dict[str, np.ndarray]:
-    """Load what the tuned rating rivals predicted for the test of MovieLens, from data/rival_predictions.npz.
+    """Load what the tuned rating rivals predicted for a test, from data/rival_predictions.npz.
 
     Parameters
     ----------
-    table : 'random' or 'by time', the split
+    table : 'random' or 'by time', the split of MovieLens; 'planted', that synthetic world, split at random
 
     Returns
     -------
     dict
-        For each of RATING_RIVALS that was fitted (n_test,) stars, aligned with the test that `split_random(ratings)` or
-        `split_by_time(ratings)` cuts; kept in half precision.
+        For each rival that was fitted (n_test,) stars, aligned with the test that `split_random(ratings)` or
+        `split_by_time(ratings)` cuts; kept in half precision. They are of RATING_RIVALS, and for 'planted' SVD and
+        boosted trees.
 
     Raises
     ------
     ValueError
         An unknown table.
     """
-    check_choice("table", table, ["random", "by time"])
+    check_choice("table", table, ["random", "by time", "planted"])
     with np.load(course_file("rival_predictions.npz")) as saved:
-        kept = [name for name in RATING_RIVALS if f"{table}: {name}" in saved]
+        kept = [name for name in [*RATING_RIVALS, "boosted trees"] if f"{table}: {name}" in saved]
         return {name: saved[f"{table}: {name}"].astype(float) for name in kept}
 
 

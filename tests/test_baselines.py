@@ -32,7 +32,7 @@ from recsys_utils.baselines import (
 from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.datasets.social import LANGUAGES, cut_world, generate_social, lay_out
-from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted
+from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted, load_synthetic
 from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
 from recsys_utils.splits import split_by_time, split_random
 
@@ -656,6 +656,14 @@ def test_rival_predictions_reach_the_error_that_the_search_measured(table, cut):
     assert set(RATING_RIVALS) - set(predictions) <= {"SVD++"}, "which takes twenty minutes on the random split"
     for name, stars in predictions.items():
         assert np.isclose(rmse(test[RATING], stars), tuned[name].test["RMSE"], atol=5e-4), name
+
+
+def test_rival_predictions_for_the_planted_world_reach_the_error_that_the_search_measured():
+    test = split_random(load_synthetic("planted").ratings).test
+    predictions, tuned = load_rival_predictions("planted"), load_tuned("planted")
+    assert [*predictions] == ["SVD", "boosted trees"]
+    for name, stars in predictions.items():
+        assert np.isclose(rmse(test[RATING], stars), tuned[name].test["RMSE"], atol=1e-4), name
 
 
 def test_rival_predictions_of_an_unknown_split():
