@@ -33,7 +33,11 @@ def main() -> None:
     rivals = [*RATING_RIVALS, TREES]
     parser.add_argument("rivals", nargs="*", default=rivals, metavar="RIVAL", help=", ".join(rivals))
     ratings, planted = load_movielens().ratings, load_synthetic(PLANTED)
-    tables = {"random": split_random(ratings), "by time": split_by_time(ratings), PLANTED: split_random(planted.ratings)}
+    tables = {
+        "random": split_random(ratings),
+        "by time": split_by_time(ratings),
+        PLANTED: split_random(planted.ratings),
+    }
     for name, (table, split) in product(parser.parse_args().rivals, tables.items()):
         settings = load_tuned(table)
         if name not in settings or (table == PLANTED and name not in ("SVD", TREES)):
