@@ -18,7 +18,7 @@
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/05_grow_from_svd_to_two_towers.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/05_grow_from_svd_to_two_towers.ipynb)
 #
 # **What you'll do**: train two linear towers until they *are* a truncated SVD, then add features and a hidden layer and
-# measure how far each step closes the gap to the noise floor.
+# measure how far each step narrows the gap to the noise floor.
 #
 # **What you'll learn**
 # - why an embedding is a linear layer over a one-hot id, and two of them are matrix factorisation;
@@ -62,12 +62,13 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from keras import layers
 from scipy.linalg import subspace_angles
 
 from recsys_utils import baselines, comparison, diagram, metrics, splits
 from recsys_utils.columns import ITEM_ID, RATING, TITLE, USER_ID
-from recsys_utils.datasets.synthetic import CATEGORICAL, EXPECTED, generate_planted, load_synthetic
+from recsys_utils.datasets.synthetic import EXPECTED, generate_planted, load_synthetic
 from recsys_utils.display import results_table
 
 # %% [markdown]
@@ -90,7 +91,7 @@ default &= (EPOCHS, RATE, STRONG) == (18, 0.02, [10, 100, 1_000])  # some claims
 # This is the model at the top of the ladder. At the bottom the features and the hidden layer are missing.
 
 # %%
-parts = [f"features: Dense {HIDDEN}, tanh; Dense {DIM}", f"plus the id's embedding, {DIM}"]
+parts = [f"id: a row of {DIM}\nfeatures: Dense {HIDDEN}, tanh; Dense {DIM}", f"sum of both, {DIM}"]
 diagram.draw_two_towers(
     diagram.Tower("user tower", {"user id": 1_000, "features, such as age": 11}, parts),
     diagram.Tower("item tower", {"item id": 500, "features, such as price": 67}, parts),
@@ -140,7 +141,7 @@ assert np.array_equal(one_hot @ weights, weights[[1]]), "an embedding is a linea
 p, q = np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[2.0, 1.0], [2.0, -1.0]])  # (users, K), (items, K)
 change = np.array([[3.0, 1.0], [0.0, 2.0]])  # (K, K): any invertible matrix
 other_p, other_q = p @ change, q @ np.linalg.inv(change).T
-print("one table:\n", p @ q.T, "\nanother P:\n", other_p, sep="")
+print(p @ q.T)
 assert np.allclose(other_p @ other_q.T, p @ q.T), "both pairs should give the same table"
 
 # %% [markdown]
@@ -167,9 +168,9 @@ assert not default or sigma[4] > 1.2 * sigma[5], "there should be a gap after th
 
 # %% [markdown]
 # The gap after the fifth direction matters: where two strengths are equal, the subspace is not defined. But what comes
-# after the gap is not all noise. **Parallel analysis** (Horn, 1965) compares it with noise alone: take off the first
-# five and **shuffle** the cells of what remains, which removes all structure. Noise would exceed all of 20 shuffles with
-# a chance of 1 in 21; so few can tell no more.
+# after the gap is not all noise. A variant of **parallel analysis** (Horn, 1965) compares it with noise alone: take off
+# the first five and **shuffle** the cells of what remains, which removes all structure. Pure noise would exceed all 20
+# shuffles once in 21 times; more shuffles would make the test stricter.
 
 # %%
 rest = table - (left[:, :RANK] * sigma[:RANK]) @ right[:RANK]  # (n_users, n_items)
@@ -177,14 +178,15 @@ rng = np.random.default_rng(1)
 shuffles = [rng.permutation(rest.ravel()).reshape(rest.shape) for _ in range(20)]  # (n_users, n_items) each
 by_chance = [np.linalg.norm(shuffled, 2) for shuffled in shuffles]  # the largest singular value of each
 chance = max(by_chance)
-noise = stars.to_numpy() - full.pivot(index=USER_ID, columns=ITEM_ID, values=EXPECTED).to_numpy()
-of_noise = np.linalg.norm(noise, 2)
-print(f"strongest in 20 shuffles: {min(by_chance):.1f} to {chance:.1f}; in the true noise: {of_noise:.1f}")
-print("directions above all of them:", (sigma > chance).sum())
-assert not default or (sigma > chance).sum() == (sigma > of_noise).sum() == 8, "three weak ones should stand out"
+signal = full.pivot(index=USER_ID, columns=ITEM_ID, values=EXPECTED).to_numpy()  # (n_users, n_items) without noise
+planted_sigma = np.linalg.svd(signal - signal.mean(), compute_uv=False)  # (n_items,)
+print(f"strongest in 20 shuffles: {min(by_chance):.1f} to {chance:.1f}; {(sigma > chance).sum()} directions above")
+print("strengths planted:", planted_sigma[:9].round(1))
+assert not default or (sigma > chance).sum() == 8, "three weak ones should stand out"
+assert not default or planted_sigma[7] > 4 * planted_sigma[8], "eight directions should be planted"
 
 # %% [markdown]
-# So eight directions stand out, three of them weak. The true noise, which only a planted world has, agrees.
+# So eight directions stand out, three of them weak. Eight were planted: without the noise, the ninth is far weaker.
 #
 # Now the towers, as Keras layers: pairs in batches, a squared loss, Adam.
 
@@ -199,7 +201,8 @@ user, item = np.divmod(np.arange(table.size), n_items)  # (n_pairs,) each: row a
 one_hots = [np.eye(n_users, dtype=np.float32)[user], np.eye(n_items, dtype=np.float32)[item]]
 steps = table.size // 1_000
 falling = keras.optimizers.schedules.CosineDecay(0.05, TABLE_EPOCHS * steps)
-linear.compile(keras.optimizers.Adam(falling), loss="mse", steps_per_execution=steps, jit_compile=False)
+adam, an_epoch_a_call = keras.optimizers.Adam(falling), {"steps_per_execution": steps, "jit_compile": False}  # faster
+linear.compile(adam, loss="mse", **an_epoch_a_call)
 history = linear.fit(one_hots, table.ravel(), batch_size=1_000, epochs=TABLE_EPOCHS, verbose=0).history
 
 # %%
@@ -232,9 +235,10 @@ columns = ["subspace", *(f"angle {k + 1} (°)" for k in range(RANK))]
 results_table(pd.DataFrame([(name, *row) for name, row in angles.items()], columns=columns), digits=2)
 
 # %% [markdown]
-# Two linear towers on one-hot ids are a truncated SVD, found by gradient descent. On the left, see the loss fall to
-# SVD's and stop. On the right, each dot is a user, and the dots lie on the diagonal. The towers' coordinates were first
-# mapped to SVD's by least squares, since any invertible map leaves the products as they are.
+# On a full table, with squared loss and no penalty, two linear towers on one-hot ids are a truncated SVD, found by
+# gradient descent (one seed here). On the left, see the loss fall to SVD's. On the right, each dot is a user in one of
+# two directions, and the dots lie on the diagonal. The towers' coordinates were first mapped to SVD's by least squares,
+# since any invertible map leaves the products as they are.
 
 # %%
 known = left[:, :RANK] * sigma[:RANK]  # (n_users, RANK)
@@ -259,10 +263,10 @@ plt.show()
 # | rung | a tower's vector |
 # |---|---|
 # | linear, ids | $p_u$, a row looked up |
-# | linear, features | $p_u + W x_u$ |
-# | nonlinear, features | $p_u + W_2 \tanh(W_1 x_u)$ |
+# | linear, features | $p_u + W x_u + c$ |
+# | nonlinear, features | $p_u + W_2 \tanh(W_1 x_u + c_1) + c_2$ |
 #
-# Climb it on the planted world of Lesson 01. The column `expected` is a rating without its noise: no model sees it, but
+# We train all three on the planted world of Lesson 01. The column `expected` is a rating without its noise: no model sees it, but
 # it tells us the floor.
 
 # %% tags=["nbval-check-output"]
@@ -295,32 +299,24 @@ def rows_of(pairs):
 
 
 # %% [markdown]
-# As in Lesson 04, the vectors and biases of ids are [penalised](../docs/glossary.md#regularisation), so that an id with
-# few ratings stays near zero. `strength` holds how strongly, vectors first. It is a variable, so that Keras need not
-# compile a model again for another penalty.
-
-# %%
-strength = keras.Variable([0.0, 0.0], trainable=False)
-
-# %% [markdown]
-# One class is the tower of any rung.
+# One class is the tower of any rung. As in Lesson 04, the vectors and biases of ids are
+# [penalised](../docs/glossary.md#regularisation), so that an id with few ratings stays near zero.
 
 
 # %%
 class Tower(layers.Layer):
-    def __init__(self, n_rows, rung):
+    def __init__(self, features, rung):
         super().__init__()
-        self.vector = layers.Embedding(n_rows, DIM)
-        self.bias = layers.Embedding(n_rows, 1, "zeros")
+        self.features = keras.ops.convert_to_tensor(features)  # (n_rows, n_columns)
+        self.vector = layers.Embedding(len(features), DIM)
+        self.bias = layers.Embedding(len(features), 1, "zeros")
         self.hidden = layers.Dense(HIDDEN, "tanh") if rung == "nonlinear, features" else layers.Identity()
         self.of_features = None if rung == "linear, ids" else layers.Dense(DIM)
 
-    def call(self, row, x):
+    def call(self, row):
         vector, bias = self.vector(row), self.bias(row)  # (batch, DIM), (batch, 1)
-        squares = [keras.ops.sum(table.embeddings**2) for table in (self.vector, self.bias)]
-        self.add_loss(strength[0] * squares[0] + strength[1] * squares[1])
         if self.of_features is not None:
-            vector = vector + self.of_features(self.hidden(x))
+            vector = vector + self.of_features(self.hidden(keras.ops.take(self.features, row, axis=0)))
         return vector, bias
 
 
@@ -332,49 +328,84 @@ class Tower(layers.Layer):
 class TwoTowers(keras.Model):
     def __init__(self, rung):
         super().__init__()
-        self.user_tower, self.item_tower = Tower(len(user_features), rung), Tower(len(item_features), rung)
+        self.user_tower, self.item_tower = Tower(user_features, rung), Tower(item_features, rung)
 
     def call(self, inputs):
-        user_row, user_x, item_row, item_x = inputs
-        user, user_bias = self.user_tower(user_row, user_x)
-        item, item_bias = self.item_tower(item_row, item_x)
-        return user_bias + item_bias + keras.ops.sum(user * item, axis=1, keepdims=True)  # (batch, 1) stars
+        (user, user_bias), (item, item_bias) = self.user_tower(inputs[0]), self.item_tower(inputs[1])
+        return (user_bias + item_bias)[:, 0] + keras.ops.sum(user * item, axis=1)  # (batch,) stars
 
-
-def inputs_of(pairs):
-    user, item = rows_of(pairs)
-    return [user, user_features[user], item, item_features[item]]
+    def penalty(self, strength):  # (2,): on vectors, on biases
+        tables = [(tower.vector.embeddings, tower.bias.embeddings) for tower in (self.user_tower, self.item_tower)]
+        return sum(strength[0] * tf.reduce_sum(v**2) + strength[1] * tf.reduce_sum(b**2) for v, b in tables)
 
 
 # %% [markdown]
-# Each rung is compiled once. A training starts it afresh: new random weights, and an optimiser that remembers nothing.
+# In place of Keras's `fit` we write an epoch out: TensorFlow's tape finds the gradients that Lesson 04 found by hand.
+# `tf.function` turns the loop into one graph, which is made once a rung and serves every training of it.
+
+
+# %%
+def make_epoch(model, adam):
+    rows, numbers = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([None, None], tf.float32)  # any batch size
+
+    @tf.function(input_signature=[rows, rows, numbers, tf.TensorSpec([2])])
+    def run_epoch(users, items, stars, strength):  # (BATCHES, batch size) each, and (2,)
+        for step in tf.range(tf.shape(users)[0]):
+            with tf.GradientTape() as tape:
+                errors = stars[step] - model([users[step], items[step]])  # (batch size,)
+                loss = tf.reduce_mean(errors**2) + model.penalty(strength)
+            weights = model.trainable_variables
+            adam.apply(tape.gradient(loss, weights), weights)
+
+    return run_epoch
+
+
+# %% [markdown]
+# A training starts a rung afresh: new random weights, and an optimiser that remembers nothing.
 
 
 # %%
 def make_model(rung, seed):
     keras.utils.set_random_seed(seed)
     model = TwoTowers(rung)
-    model(inputs_of(train.head(1)))  # makes the weights
+    model([np.array([0]), np.array([0])])  # makes the weights
     return model
 
 
-models = {rung: make_model(rung, SEEDS[0]) for rung in RUNGS}
-for model in models.values():
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.PolynomialDecay(RATE, EPOCHS * BATCHES, 0.0))
-    adam.build(model.trainable_variables)
-    model.compile(adam, "mse", metrics=["mse"], steps_per_execution=BATCHES, jit_compile=False)
+starts = {(rung, seed): make_model(rung, seed).get_weights() for rung in RUNGS for seed in SEEDS}
+models, adams, epochs = {}, {}, {}
+for rung in RUNGS:
+    falling = keras.optimizers.schedules.PolynomialDecay(RATE, EPOCHS * BATCHES, 0.0)
+    models[rung], adams[rung] = make_model(rung, SEEDS[0]), keras.optimizers.Adam(falling)
+    adams[rung].build(models[rung].trainable_variables)
+    epochs[rung] = make_epoch(models[rung], adams[rung])
+
+
+# %% [markdown]
+# Each tower runs once for each user or item; one matrix product then scores every pair.
 
 
 # %%
+def score_all(model, mean):
+    user, user_bias = model.user_tower(np.arange(len(user_features)))
+    item, item_bias = model.item_tower(np.arange(len(item_features)))
+    return mean + (user_bias + tf.transpose(item_bias) + user @ tf.transpose(item)).numpy()  # (n_users, n_items) stars
+
+
 def train_rung(rung, penalty, ratings, watch=None, seed=SEEDS[0]):
-    model, mean = models[rung], ratings[RATING].mean()
-    model.set_weights(make_model(rung, seed).get_weights())
-    for variable in model.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
-    strength.assign([penalty / len(ratings), 20 / len(ratings)])
-    watched = None if watch is None else (inputs_of(watch), watch[RATING] - mean)
-    options = {"batch_size": -(-len(ratings) // BATCHES), "epochs": EPOCHS, "validation_data": watched, "verbose": 0}
-    return model.fit(inputs_of(ratings), ratings[RATING] - mean, validation_batch_size=10_000, **options).history
+    model, mean, rng = models[rung], ratings[RATING].mean(), np.random.default_rng(seed)
+    model.set_weights(starts[rung, seed])
+    for memory in adams[rung].variables:  # what Adam remembers of the last training
+        memory.assign(keras.ops.zeros_like(memory))
+    user, item, stars = *rows_of(ratings), (ratings[RATING] - mean).to_numpy(np.float32)  # (n_pairs,) each
+    strength = np.array([penalty, 20], np.float32) / len(ratings)
+    curve = []  # validation RMSE after each epoch
+    for _ in range(EPOCHS):
+        order = rng.permutation(len(ratings) // BATCHES * BATCHES).reshape(BATCHES, -1)
+        epochs[rung](user[order], item[order], stars[order], strength)
+        if watch is not None:
+            curve.append(metrics.rmse(watch[RATING], score_all(model, mean)[rows_of(watch)]))
+    return curve
 
 
 # %% [markdown]
@@ -383,25 +414,27 @@ def train_rung(rung, penalty, ratings, watch=None, seed=SEEDS[0]):
 # The penalty on the vectors of ids is chosen for each rung, on validation.
 
 # %%
-curves = {}
+curves, sizes = {}, {}
 for rung in RUNGS:
     for penalty in PENALTIES[rung]:
-        curves[rung, penalty] = np.sqrt(train_rung(rung, penalty, fit, validation)["val_mse"])  # (EPOCHS,) stars
+        curves[rung, penalty] = train_rung(rung, penalty, fit, validation)  # (EPOCHS,) stars
+        sizes[rung, penalty] = np.sqrt(np.mean(models[rung].user_tower.vector.embeddings.numpy() ** 2))
 tried = pd.Series({key: curve[-1] for key, curve in curves.items()}).unstack().loc[RUNGS]
 chosen = tried.idxmin(axis=1)
 results_table(tried.add_prefix("penalty ").rename_axis("validation RMSE").reset_index())
 
 # %% [markdown]
-# Ids alone need their vectors free. With features a strong penalty is best, because little is left for ids to say. At
-# the top the two strongest are close: the vectors of ids are practically zero.
+# Ids alone want a weak penalty, with features a strong one is best. At the top the two strongest are close. Here is how
+# large the numbers in the users' vectors are.
 
 # %%
+print("root mean square:", {rung: f"{sizes[rung, chosen[rung]]:.4f}" for rung in RUNGS})
+assert not default or sizes[RUNGS[2], 1_000] < 0.2 * sizes[RUNGS[0], 3], "at the top the vectors of ids should be small"
 assert not default or 1 < chosen.iloc[0] < 100 <= chosen.iloc[1], "ids alone should want a weak penalty"
 assert not default or abs(tried.iloc[2].diff().iloc[-1]) < 0.003, "the two strongest should be close at the top"
 
 # %% [markdown]
-# The curves of the chosen: see that features help from the first epochs, and that the hidden layer needs some epochs to
-# be of use. The dashed line is the noise floor.
+# The curves of the chosen; the dashed line is the noise floor.
 
 # %%
 figure, axis = plt.subplots()
@@ -414,37 +447,25 @@ axis.set(title="Learning curves", xlabel="epoch", ylabel="validation RMSE (stars
 plt.show()
 
 # %% [markdown]
-# Now every rung trains on all training ratings, with three seeds. Each tower runs once for each user or item; one
-# matrix product then scores every pair.
-
+# Now every rung trains on all training ratings, with three seeds.
 
 # %%
-def score_all(model):
-    users, items = np.arange(len(user_features)), np.arange(len(item_features))
-    user, user_bias = model.user_tower(users, user_features)
-    item, item_bias = model.item_tower(items, item_features)
-    scores = user_bias + keras.ops.transpose(item_bias) + user @ keras.ops.transpose(item)
-    return train[RATING].mean() + keras.ops.convert_to_numpy(scores)  # (n_users, n_items) stars
-
-
 scores = {rung: [] for rung in RUNGS}  # one matrix a seed
 for rung in RUNGS:
     for seed in SEEDS:
         train_rung(rung, chosen[rung], train, seed=seed)
-        scores[rung].append(score_all(models[rung]))
+        scores[rung].append(score_all(models[rung], train[RATING].mean()))
 
 # %% [markdown]
-# ## Evaluate: the gap closes at every rung
+# ## Evaluate: the gap narrows at every rung
 #
 # Two tuned rivals join: SVD from Lesson 02, which knows ids alone, and the **boosted trees** of Lesson 04, decision
 # trees on the same features. All choices are made, so we use the test.
 
 # %%
-predictions, tuned = {"mean": np.full(len(test), train[RATING].mean())}, baselines.load_tuned("planted")  # (n_test,)
-svd = baselines.rating_model("SVD", **tuned["SVD"].settings)
-predictions["SVD"] = baselines.predict_with_surprise(svd, train, test)
-features, settings = (planted.users, planted.items, CATEGORICAL), tuned["boosted trees"].settings
-predictions["boosted trees"] = baselines.predict_with_trees(train, test, *features, **settings)
+rivals = baselines.load_rival_predictions("planted")  # (n_test,) each
+predictions = {"mean": np.full(len(test), train[RATING].mean())}
+predictions |= {name: rivals[name] for name in ("SVD", "boosted trees")}
 predictions |= {rung: np.stack([matrix[rows_of(test)] for matrix in of_seeds]) for rung, of_seeds in scores.items()}
 floor = metrics.rmse(test[RATING], test[EXPECTED])
 against = comparison.compare_rmse(predictions, test, RATING, against="boosted trees")
@@ -452,35 +473,39 @@ against.insert(2, "above the floor", [f"{error / floor - 1:.0%}" for error in ag
 results_table(against)
 
 # %% [markdown]
-# Then each step by itself: paired with the rung below, users resampled; and the lowest rung with SVD. Four intervals of
-# 98.75 % hold together at 95 %.
+# Then each step by itself: paired with the rung below, users resampled; and both linear rungs with SVD. Five intervals
+# of 99 % hold together at 95 % or more.
 
 # %%
 rows = []
-for lower, upper in [*zip(["mean", *RUNGS[:-1]], RUNGS, strict=True), ("SVD", RUNGS[0])]:
+for lower, upper in [*zip(["mean", *RUNGS[:-1]], RUNGS, strict=True), *(("SVD", one) for one in RUNGS[:2])]:
     pair = {name: predictions[name] for name in (lower, upper)}
-    step = comparison.compare_rmse(pair, test, RATING, against=lower, level=1 - 0.05 / 4).iloc[1]
+    step = comparison.compare_rmse(pair, test, RATING, against=lower, level=1 - 0.05 / 5).iloc[1]
     rows.append((upper, lower, step["mean"] - floor, *step[["difference", "low", "high", "verdict"]]))
 columns = ["rung", "compared with", "gap left (stars)", "difference (stars)", "low", "high", "verdict"]
 steps = pd.DataFrame(rows, columns=columns)
-assert not default or [*steps["verdict"]] == ["better"] * 3 + ["worse"], "each rung beats the one below, SVD the lowest"
+expected_verdicts = ["better"] * 3 + ["worse", "better"]
+assert not default or [*steps["verdict"]] == expected_verdicts, "each rung beats the one below, SVD the lowest alone"
 results_table(steps)
 
 # %%
 left_over = steps["gap left (stars)"][:3] / (against["mean"].iloc[0] - floor)
 assert not default or left_over.iloc[-1] < 0.1, "the last rung should leave less than a tenth of the mean's gap"
-assert not default or against["verdict"].iloc[-1] == "cannot tell", "the trees should be level"
+assert not default or against[["low", "high"]].iloc[-1].abs().max() < 0.01, "the trees should be near"
 print("share of the mean's gap that is left:", ", ".join(f"{share:.0%}" for share in left_over))
+print("SVD's search chose", baselines.load_tuned("planted")["SVD"].settings)
 
 # %% [markdown]
-# Every step counts. But with trees that are tuned as hard, the data cannot tell whether the top rung is better. The
-# lowest rung stays behind the tuned SVD.
+# Each step lowers the error. The lowest rung stays behind the tuned SVD, a model of its own class: it had three
+# penalties and `EPOCHS` epochs, SVD the settings above. So the honest price of features is the last row, linear towers
+# with features against SVD. All rungs share epochs and rate, so part of what the hidden layer adds may be the length of
+# training. With tuned trees, the top rung differs by less than 0.01 stars.
 #
 # ## See what a hidden layer is for
 #
 # In this world the young like it cheap and the old like it expensive: what counts is how *near* age and price are, a
 # ridge along the diagonal. A product of two straight lines in age and price can only be a saddle. So predict every
-# pair, average over bands of age and price, and subtract what is due to age alone or price alone.
+# pair, average over bands of age and price, and subtract the row and column means.
 
 # %%
 every_pair = generate_planted(n_ratings=len(planted.users) * len(planted.items)).ratings
@@ -544,7 +569,7 @@ results_table(shown, digits=2)
 # %% [markdown]
 # ## In practice
 #
-# - **Do you need a tower at all?** For a table that is full, SVD is exact and faster. Towers are worth it when cells
+# - **Do you need a tower at all?** For a table that is full, SVD is exact. Towers are worth it when cells
 #   are missing, when features say something, or when a new item must be scored.
 # - **One layer may do.** Measure what the hidden layer adds before you pay for it.
 # - **The dot product is a bottleneck, on purpose.** However deep the towers, the table of all scores has a rank of at
@@ -556,7 +581,7 @@ results_table(shown, digits=2)
 #
 # <details><summary>Answer</summary>
 #
-# The predictions and the subspace. `p` itself differs by an invertible matrix.
+# The predictions and the subspace, if both reach SVD's error and there is a gap. `p` differs by an invertible matrix.
 #
 # </details>
 #
@@ -565,8 +590,8 @@ results_table(shown, digits=2)
 #
 # <details><summary>Answer</summary>
 #
-# Eckart and Young speak of the cells that SVD was fitted to. SVD must fill the holes of a table with something; the
-# towers need not.
+# Eckart and Young speak of the cells that SVD was fitted to. Where some are hidden, SVD is fitted to what fills the
+# holes, too; the towers' loss leaves them out. Exercise 3 fills them better than with 0.
 #
 # </details>
 #
@@ -585,10 +610,10 @@ results_table(shown, digits=2)
 #    above 30 degrees. Why do both hold?
 # 2. **Shuffle the wrong table.** Without training: shuffle the whole table in place of what remains. Aim at fewer
 #    directions than eight above chance. Repeat it ten times: is the count stable?
-# 3. **Half a table.** Hide half of the full table from the linear towers, and fill the holes with 0 for the SVD. Aim at
-#    towers with an RMSE on the hidden half at least 5 % below the SVD's.
-# 4. **Two directions.** Set `DIM` to 2 and train the three rungs on `fit`. Aim at a top rung at least 5 % above its
-#    validation error with `DIM` 8. Which rung suffers most?
+# 3. **Half a table.** Hide half of the full table from the linear towers. For the SVD, fill the holes with 0, then ten
+#    times with what it predicts. Aim at the towers' error on the hidden half, within 1 %.
+# 4. **Two directions.** Set `DIM` to 2, train the three rungs on `fit` and choose their penalties again. Aim at a top
+#    rung at least 5 % above its validation error with `DIM` 8. Which rung suffers most?
 #
 # The [solutions](solutions/05_grow_from_svd_to_two_towers.ipynb) are executed notebooks, too.
 #
@@ -598,7 +623,7 @@ results_table(shown, digits=2)
 #   matrix factorisation.
 # - Eight directions of the table stand out of its noise, three more than the gap after five suggests.
 # - Ids, then features, then a hidden layer: every rung was better than the one below. The last left less than a tenth
-#   of the mean's gap to the floor. Between it and tuned trees the data could not tell.
+#   of the mean's gap to the floor. It came within 0.01 stars of tuned trees.
 #
 # ## Next
 #
