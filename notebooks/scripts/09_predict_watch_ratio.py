@@ -453,12 +453,13 @@ table["R²"] = [np.mean([explained(one, actual) for one in some]) for some in pr
 results_table(table.reset_index().rename(columns={"mean": "RMSE"}), digits=4)
 
 # %% [markdown]
-# The biases are worse than the towers. The data cannot tell the crossed ridge from them: our data was made from such
+# The biases are worse than the retriever. The data cannot tell the crossed ridge from it: our data was made from such
 # crosses. The ranker's RMSE is lower by about as much as its seeds differ.
 
 # %%
 assert not default or (table["verdict"][["mean", "biases"]] == "worse").all(), "towers should beat the biases"
 assert not default or table.loc[[RIDGE, RANKER], ["low", "high"]].abs().max(axis=None) < 0.012, "the rest is close"
+assert not default or table["verdict"][RIDGE] == "cannot tell", "the ridge and the retriever should not differ"
 
 # %% [markdown]
 # Even the planted expectation explains only about a third of the variance. The rest is chance.
@@ -646,8 +647,8 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 # - We joined by id and let `validate` check it; joined by position, most videos had wrong categories, and a
 #   ridge regression's score fell.
 # - Squared error on the raw ratio did worse than on the logarithm with smearing.
-# - Towers of features alone were better than the biases. The data could not tell the retriever from a ridge regression
-#   on hand-made crosses.
+# - A retriever of features alone was better than the biases. The data could not tell it from a ridge regression on
+#   hand-made crosses.
 # - The ranker's RMSE was lower by about as much as its seeds differ, and its list of ten was no better. It needs 65
 #   times the products, even with its first layer kept.
 #
