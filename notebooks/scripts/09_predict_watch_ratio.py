@@ -454,7 +454,7 @@ results_table(table.reset_index().rename(columns={"mean": "RMSE"}), digits=4)
 
 # %% [markdown]
 # The biases are worse than the retriever. The data cannot tell the crossed ridge from it: our data was made from such
-# crosses. The ranker's RMSE is lower by about as much as its seeds differ.
+# crosses. Nor the ranker, whose lead is about as large as the seeds differ.
 
 # %%
 assert not default or (table["verdict"][["mean", "biases"]] == "worse").all(), "towers should beat the biases"
@@ -649,8 +649,8 @@ results_table(mistakes.reset_index(names="mistake").rename(columns={"mean": "RMS
 # - Squared error on the raw ratio did worse than on the logarithm with smearing.
 # - A retriever of features alone was better than the biases. The data could not tell it from a ridge regression on
 #   hand-made crosses.
-# - The ranker's RMSE was lower by about as much as its seeds differ, and its list of ten was no better. It needs 65
-#   times the products, even with its first layer kept.
+# - The ranker's RMSE was lower by about as much as seeds differ, and its list of ten was no better. It needs 65 times
+#   the products, even with its first layer kept.
 #
 # **Next.** [Lesson 10](10_learn_from_likes.ipynb) reads likes from a database, where nobody says what they did not
 # like.
