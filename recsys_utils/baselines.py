@@ -860,7 +860,9 @@ def _likes_ials_with_features(
 ) -> np.ndarray:
     history, n_users = _likes_history(task, passed), len(task.liked)
     viewed = (task.liked | task.passed).any(axis=0) if lift is not None else np.ones(history.shape[1], bool)
-    stacked = stack_features(history[:, viewed], task.user_features, task.post_features[viewed], user_weight, post_weight)
+    stacked = stack_features(
+        history[:, viewed], task.user_features, task.post_features[viewed], user_weight, post_weight
+    )
     users, posts = _ials_factors(stacked, settings)
     scores = np.empty(history.shape, users.dtype)  # (n_users, n_posts)
     scores[:, viewed] = users[:n_users] @ posts[: viewed.sum()].T
