@@ -163,16 +163,14 @@ def chance_of_like(world: SocialWorld, cut: float, end: float) -> np.ndarray:
     Returns
     -------
     ndarray of float, (n_users, n_posts)
-        Of all users and posts of the app, whether viewed before the cut or not.
+        Rows and columns as the users and posts of `cut_world`, whether viewed before the cut or not.
 
     Raises
     ------
     ValueError
         A cut that is not between 0 and the end.
     """
-    if not 0 < cut < end:
-        raise ValueError(f"cut is {cut} and end is {end}; expected 0 < cut < end, in days")
-    plan = world.plan
+    window, plan = cut_world(world, cut, end), world.plan
     wanted, low, high = np.ceil(plan.amount)[:, None], np.full((len(plan.amount), 1), -20.0), 40.0
     for _ in range(40):  # bisect the logarithm of c, (n_users, 1)
         high /= 2
@@ -181,7 +179,7 @@ def chance_of_like(world: SocialWorld, cut: float, end: float) -> np.ndarray:
     there = np.maximum(plan.joined[:, None], plan.created)  # (n_users, n_posts) days
     before = drawn * np.maximum(cut - there, 0) / DAYS  # chance of a view before the cut
     after = drawn * np.maximum(end - np.maximum(there, cut), 0) / DAYS
-    return after / (1 - before) * plan.like
+    return (after / (1 - before) * plan.like)[np.ix_(window.users["user_id"] - 1, window.posts["post_id"] - 1)]
 
 
 def cut_world(world: SocialWorld, cut: float, end: float, fallback: str = "IN") -> Window:
