@@ -68,46 +68,20 @@ assert np.isclose(auc_of(yes, validation), 0.5)
 # On the likes alone, the same model has an accuracy of 100 %. Its accuracy tells how many labels are 1, nothing else.
 
 # %% [markdown]
-# ## Exercise 2. Forget the views
-#
-# We keep the lesson's NDCG of the chosen recipe, and train it again with `PASSED` at 0. Views without a like are then
-# missing in the histories and in the labels.
-
-# %%
-rate, with_views = best["rate"][KEPT], {}
-for passed in (PASSED, 0.0):
-    run_lesson("10", globals(), until="Which negatives, and how many", PASSED=passed)
-    task = tasks["validation"]
-    with_views[f"PASSED = {passed}"] = train(make_model(task), task, "uniform", 4, passed, rate, SEEDS[0])
-
-# %%
-of_views = {name: ndcg_of(each, tasks["validation"]) for name, each in with_views.items()}  # (n_asked,) each
-results_table(comparison.compare(of_views, against="PASSED = 0.3").drop(columns="seed_spread"))
-
-# %% [markdown]
-# Less than 0.02, and with one seed the interval leaves out the luck of training. Rivals gain from views, too: `make tune`
-# chose `passed` above 0 for EASE and both iALS.
-
-# %%
-assert abs(np.diff([each.mean() for each in of_views.values()])[0]) < 0.02
-tuned = baselines.load_tuned("likes")
-assert all(tuned[name].settings["passed"] > 0 for name in ("EASE", "iALS", "iALS with features"))
-
-# %% [markdown]
-# ## Exercise 3. Show the ids always
+# ## Exercise 2. Show the ids always
 #
 # Some posts of the validation window had no view before the cut. We ask for these alone, among the whole catalogue, with
 # and without hidden ids.
 
 # %%
-found = {}
+found, rate = {}, best["rate"][KEPT]
 for share in (ID_DROPOUT, 0.0):
     run_lesson("10", globals(), until="Which negatives, and how many", ID_DROPOUT=share)
     task = tasks["validation"]
     rows, unviewed = metrics.ask_for(task.ranking, ~(task.liked | task.passed).any(axis=0))
     scores = train(make_model(task), task, "uniform", 4, PASSED, rate, SEEDS[0])
     found[f"ID_DROPOUT = {share}"] = metrics.evaluate_ranking(scores[task.asked][rows], unviewed)
-    hidden = hidden if share == 0 else scores  # (n_users, n_posts) of the lesson's towers, for exercise 4
+    hidden = hidden if share == 0 else scores  # (n_users, n_posts) of the lesson's towers, for exercise 3
 of_unviewed = {name: each.ndcg for name, each in found.items()}
 print(f"{len(rows)} users like one of these posts")
 results_table(comparison.compare(of_unviewed, against="ID_DROPOUT = 0.3").drop(columns="seed_spread"))
@@ -119,9 +93,9 @@ results_table(comparison.compare(of_unviewed, against="ID_DROPOUT = 0.3").drop(c
 assert found["ID_DROPOUT = 0.0"].ndcg.mean() < 0.8 * found["ID_DROPOUT = 0.3"].ndcg.mean()
 
 # %% [markdown]
-# ## Exercise 4. Lift the towers
+# ## Exercise 3. Lift the towers
 #
-# We take the towers with hidden ids from exercise 3. Their scores are logits of either sign, so we add, where the lesson
+# We take the towers with hidden ids from exercise 2. Their scores are logits of either sign, so we add, where the lesson
 # multiplies the scores of iALS.
 
 # %%
