@@ -765,7 +765,8 @@ def rank_likes(name: str, task: LikesTask, **settings: Any) -> np.ndarray:
     task : what users liked and passed before a cut, and their features
     settings : of the rival; those of `load_tuned("likes")[name].settings` are good ones. `passed` is what a view
         without a like counts in a history where a like counts 1; the other settings are those of `fit_item_cf`,
-        `fit_ease`, `ials_factors` and `stack_features`
+        `fit_ease`, `ials_factors` and `stack_features`. 'iALS with features' takes a `lift`, too: posts that nobody
+        has viewed are left out of the fit, and their features alone give scores, times the lift
 
     Returns
     -------
@@ -843,22 +844,62 @@ def _likes_ease(task: LikesTask, strength: float = 500.0, passed: float = 0.0) -
     return fit_ease(history, strength).scores(history)
 
 
+def _likes_ease_with_features(
+    task: LikesTask,
+    strength: float = 500.0,
+    passed: float = 0.0,
+    user_weight: float = 1.0,
+    post_weight: float = 1.0,
+) -> np.ndarray:
+    history = _likes_history(task, passed)
+    stacked = stack_features(history, task.user_features, task.post_features, user_weight, post_weight)
+    return fit_ease(stacked, strength).scores(stacked)[: len(history), : history.shape[1]]
+
+
 def _likes_ials(task: LikesTask, passed: float = 0.0, **settings: Any) -> np.ndarray:
     return _ials_scores(_likes_history(task, passed), settings)
 
 
 def _likes_ials_with_features(
-    task: LikesTask, passed: float = 0.0, user_weight: float = 1.0, post_weight: float = 1.0, **settings: Any
+    task: LikesTask,
+    passed: float = 0.0,
+    user_weight: float = 1.0,
+    post_weight: float = 1.0,
+    lift: float | None = None,
+    **settings: Any,
 ) -> np.ndarray:
-    history, weights = _likes_history(task, passed), (user_weight, post_weight)
-    stacked = stack_features(history, task.user_features, task.post_features, *weights)
-    return _ials_scores(stacked, settings)[: len(history), : history.shape[1]]
+    history, n_users = _likes_history(task, passed), len(task.liked)
+    viewed = (task.liked | task.passed).any(axis=0) if lift is not None else np.ones(history.shape[1], bool)
+    stacked = stack_features(
+        history[:, viewed], task.user_features, task.post_features[viewed], user_weight, post_weight
+    )
+    users, posts = _ials_factors(stacked, settings)
+    scores = np.empty(history.shape, users.dtype)  # (n_users, n_posts)
+    scores[:, viewed] = users[:n_users] @ posts[: viewed.sum()].T
+    if not viewed.all():
+        _check_number("lift", lift, least=0)
+        features = post_weight * task.post_features[~viewed]  # (n_new, n_features), seen by the rows below the users
+        vectors = _fold_in(users[n_users:], features, settings.get("alpha", 1.0), settings.get("regularization", 10.0))
+        scores[:, ~viewed] = lift * users[:n_users] @ vectors.T
+    return scores
+
+
+def _fold_in(rows: np.ndarray, seen: np.ndarray, alpha: float, regularization: float) -> np.ndarray:
+    # The step of iALS for items outside its fit: 1 with weight alpha * seen where seen, 0 with weight 1 elsewhere.
+    weights = np.where(seen > 0, alpha * seen, 1)  # (n_new, n_rows)
+    grams = np.einsum("rf,nr,rg->nfg", rows, weights, rows) + regularization * np.eye(rows.shape[1])
+    return np.linalg.solve(grams, ((weights * (seen > 0)) @ rows)[..., None])[..., 0]  # (n_new, factors)
 
 
 def _ials_scores(history: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    users, posts = _ials_factors(history, settings)
+    return users @ posts.T
+
+
+def _ials_factors(history: np.ndarray, settings: dict[str, Any]) -> Factors:
     nothing = csr_array(history.shape, dtype=bool)
     task = RankingTask(np.arange(history.shape[0]), np.arange(history.shape[1]), csr_array(history), nothing)
-    return rank_with_ials(task, **settings)
+    return ials_factors(task, **settings)
 
 
 LIKES_RIVALS = {
@@ -866,6 +907,7 @@ LIKES_RIVALS = {
     "most popular in country and language": _likes_popular_nearby,
     "item CF": _likes_item_cf,
     "EASE": _likes_ease,
+    "EASE with features": _likes_ease_with_features,
     "iALS": _likes_ials,
     "iALS with features": _likes_ials_with_features,
 }

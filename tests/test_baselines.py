@@ -593,6 +593,29 @@ def test_features_stand_beside_and_below_a_history():
         assert np.allclose(plain[without], 0, atol=1e-6) and (reading[without] != 0).any()
 
 
+def test_ease_with_features_is_ease_on_a_taller_and_wider_history():
+    task = likes_task()
+    stacked = stack_features(task.liked, task.user_features, task.post_features, 0.5, 2)
+    expected = fit_ease(stacked, 20).scores(stacked)[: len(task.liked), : task.liked.shape[1]]
+    weights = {"user_weight": 0.5, "post_weight": 2}
+    assert np.allclose(rank_likes("EASE with features", task, strength=20, **weights), expected)
+
+
+def test_a_lift_scores_unviewed_posts_by_their_features_alone():
+    task, settings = likes_task(), {"factors": 3, "regularization": 5, "alpha": 3, "passed": 0.3, "post_weight": 2}
+    new = np.arange(task.liked.shape[1]) >= 35
+    task = task._replace(liked=task.liked & ~new, passed=task.passed & ~new)
+    unviewed = ~(task.liked | task.passed).any(axis=0)  # `new` and maybe more
+    once, twice = (rank_likes("iALS with features", task, **settings, lift=lift) for lift in (1, 2))
+    assert np.allclose(twice, np.where(unviewed, 2 * once, once)) and (once[:, unviewed] != 0).any()
+    fitted = task._replace(**{name: getattr(task, name)[:, ~unviewed] for name in ("liked", "passed")})
+    fitted = fitted._replace(post_features=task.post_features[~unviewed])
+    assert np.allclose(once[:, ~unviewed], rank_likes("iALS with features", fitted, **settings), atol=1e-5)
+    same = task._replace(post_features=np.ones_like(task.post_features))
+    scores = rank_likes("iALS with features", same, **settings, lift=1)[:, unviewed]
+    assert np.allclose(scores, scores[:, :1]), "the same features, the same scores"
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
@@ -600,6 +623,8 @@ def test_features_stand_beside_and_below_a_history():
         ("EASE", {"passed": -1}, "passed is -1; expected a number of at least 0"),
         ("iALS with features", {"user_weight": -1}, "user_weight is -1; expected a number of at least 0"),
         ("iALS with features", {"post_weight": float("nan")}, "post_weight is nan"),
+        ("EASE with features", {"post_weight": -1}, "post_weight is -1; expected a number of at least 0"),
+        ("iALS with features", {"lift": -1}, "lift is -1; expected a number of at least 0"),
     ],
 )
 def test_likes_name_bad_input(name, settings, message):

@@ -21,6 +21,7 @@ from recsys_utils.datasets.social import (
     LANGUAGES,
     START,
     bag_of,
+    chance_of_like,
     cut_world,
     generate_social,
     lay_out,
@@ -404,3 +405,27 @@ def test_windows_name_bad_input():
         lay_out(window._replace(known=window.known.assign(post_id=999)))
     with pytest.raises(ValueError, match="later has no like"):
         lay_out(window._replace(later=window.later.assign(likes=0)))
+
+
+def test_the_planted_chance_of_a_like_is_how_often_it_happens():
+    # One world's chances, against how many likes of pairs that were new after the cut there are; 40 worlds.
+    expected, happened = 0.0, 0
+    late = [0.0, 0]
+    for seed in range(40):
+        world = generate_social(n_users=40, n_posts=30, views=10, seed=seed)
+        window = cut_world(world, 30, 60)
+        task = lay_out(window)
+        chance, unviewed = chance_of_like(world, 30, 60), ~(task.liked | task.passed)
+        assert (chance >= 0).all() and (chance <= 1).all()
+        expected, happened = expected + chance[unviewed].sum(), happened + (task.later_liked & unviewed).sum()
+        new = (window.posts["created_at"] >= START + pd.Timedelta(days=30)).to_numpy() & unviewed
+        late = [late[0] + chance[new].sum(), late[1] + task.later_liked[new].sum()]
+    assert happened == pytest.approx(expected, rel=0.05)
+    assert late[1] == pytest.approx(late[0], rel=0.15)
+
+
+@pytest.mark.parametrize(("cut", "end"), [(0, 10), (10, 10), (20, 10)])
+def test_a_chance_needs_a_cut_before_its_end(cut, end):
+    world = generate_social(n_users=20, n_posts=20, views=5)
+    with pytest.raises(ValueError, match=f"cut is {cut} and end is {end}; expected 0 < cut < end, in days"):
+        chance_of_like(world, cut, end)

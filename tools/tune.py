@@ -259,6 +259,11 @@ LIKES_GRIDS = {
     "most popular in country and language": Rival({}),
     "item CF": Rival(RANKING_GRIDS["item CF"].axes | PASSED),
     "EASE": Rival({"strength": Axis(STRENGTH, [50, 100, 200, 400, 1000], 500)} | PASSED),
+    "EASE with features": Rival(
+        {"strength": Axis(STRENGTH, [50, 100, 200, 400, 1000], 500)}
+        | PASSED
+        | {"user_weight": WEIGHT, "post_weight": WEIGHT}
+    ),
     "iALS": Rival(LIKES_IALS | PASSED, seed="seed"),
     "iALS with features": Rival(LIKES_IALS | PASSED | {"user_weight": WEIGHT, "post_weight": WEIGHT}, seed="seed"),
 }

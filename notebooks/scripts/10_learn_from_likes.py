@@ -23,7 +23,7 @@
 # **What you'll learn**
 #
 # - why a model that sees only likes learns nothing, and which negatives help;
-# - for which users and posts towers beat iALS, and for which they do not;
+# - whether towers beat tuned rivals for new posts or for users with few likes;
 # - how to read with bound parameters, and to write so that an error loses nothing.
 #
 # **What you'll need**: [Lesson 03](03_rank_with_classic_baselines.ipynb) for the metrics, item CF, EASE and iALS; one
@@ -93,11 +93,14 @@ default &= (RATES, SEEDS, REPEATS, USER) == ([0.01, 0.02, 0.04, 0.08], [1, 2, 3]
 #
 # A [two-tower model](../docs/glossary.md#two-tower-model) turns a user into one vector and a post into another. Their
 # [dot product](../docs/glossary.md#dot-product) says how likely the user is to like the post. Here, a user is what
-# they did: the **history** is a mean of the vectors of the posts that they liked, zero for a new user.
+# they did: the **history** is a weighted mean of the post tower's vectors of viewed posts: a like counts 1, any other
+# view 0.3.
 
 # %%
 diagram.draw_two_towers(
-    diagram.Tower("user tower", {"history": DIM, "country, languages": 20}, ["concatenate", f"Dense {DIM}"]),
+    diagram.Tower(
+        "user tower", {"history, by the post tower": DIM, "country, languages": 20}, ["concatenate", f"Dense {DIM}"]
+    ),
     diagram.Tower("post tower", {"post id": N_POSTS, "country, language": 20}, ["embed", f"Dense {DIM}"]),
     meet="dot product = logit of a like",
     loss="binary cross-entropy with drawn negatives",
@@ -106,9 +109,9 @@ diagram.draw_two_towers(
 # %% [markdown]
 # ## The data: a made-up app, cut by time
 #
-# The app's users live in six countries, read one to three languages, and prefer some of four topics. No column has the
-# topic; only who likes what shows it. We cut at a moment: 38 days to train and 10 to
-# [validate](../docs/glossary.md#validation) while we choose; then 48 to train and 12 to test, once.
+# Users live in six countries, read one to three languages, and prefer some of four topics, which only their likes show.
+# We cut at a moment: 38 days to train and 10 to [validate](../docs/glossary.md#validation) while we choose; then 48 to
+# train and 12 to test, once.
 
 # %%
 world = social.generate_social(N_USERS, N_POSTS, VIEWS)
@@ -121,14 +124,15 @@ windows["validation"].known.head(3)
 
 # %% tags=["nbval-check-output"]
 tasks = {name: social.lay_out(window) for name, window in windows.items()}
+is_new = {}  # (n_posts,) each
 for name, task in tasks.items():
-    created = windows[name].posts["created_at"] >= social.START + pd.Timedelta(days=cuts[name][0])
+    is_new[name] = (windows[name].posts["created_at"] >= social.START + pd.Timedelta(days=cuts[name][0])).to_numpy()
     print(f"{name}: {task.liked.sum():,} likes known; {task.later_liked.sum():,} later, of {task.asked.sum()} users")
-    print(f"  {len(created)} posts in the catalogue, {created.sum()} of them created after the cut")
+    print(f"  {len(is_new[name])} posts in the catalogue, {is_new[name].sum()} of them created after the cut")
 
 # %% [markdown]
-# The ranking asks: which posts that a user has not viewed do they like after the cut? Posts created after the cut are in
-# the catalogue, without a view to learn from.
+# The ranking asks: which posts that a user has not viewed do they like after the cut? Posts created after it are in the
+# catalogue, too.
 #
 # ## Without negatives there is nothing to learn
 #
@@ -137,8 +141,8 @@ for name, task in tasks.items():
 #
 # $$\mathcal{L} = -\sum \big[\, y \log \sigma(u \cdot p) + (1 - y) \log (1 - \sigma(u \cdot p)) \,\big]$$
 #
-# Take two users and two posts, where each user liked one. If only the likes are read, every label is 1, and a model that
-# says yes to everything is perfect. The other two pairs tell it from one that knows who likes what.
+# Take two users and two posts, where each user liked one. If only the likes are read, a model that says yes to
+# everything is perfect. The other two pairs tell it from one that knows who likes what.
 
 # %% tags=["nbval-check-output"]
 liked = np.eye(2)  # (users, posts)
@@ -156,20 +160,17 @@ assert np.isclose(cross_entropy(yes_to_all[liked == 1], 1), cross_entropy(knows[
 assert cross_entropy(yes_to_all, liked) > 10 * cross_entropy(knows, liked), "the pairs without a like can"
 
 # %% [markdown]
-# ## A number for everything, and one for the unknown
+# ## Languages as a bag, with a column for the unknown
 #
-# The system that this lesson grew from fed a user's list of languages in as one token: "Hindi, English" shared nothing
-# with "Hindi". We pool instead: a **bag** holds each language's share of the list. Column 0, the
-# [unknown](../docs/glossary.md#unknown-id), is for what the vocabulary lacks.
+# If a user's list of languages goes in as one token, "Hindi, English" shares nothing with "Hindi". So a **bag** holds each
+# language's share of the list. Column 0, the [unknown](../docs/glossary.md#unknown-id), is for what the vocabulary lacks.
 
 # %% tags=["nbval-check-output"]
 print(social.bag_of(["en", "hi"], pd.Series([["hi", "en"], ["hi"], None, ["hi", "xx"]])))
-lists = windows["test"].users["languages"].dropna().map(tuple).value_counts()
-print(f"{len(social.LANGUAGES)} languages come in {len(lists)} lists; {(lists < 10).sum()} lists have under 10 users")
 
 # %% [markdown]
-# The features of a task hold the bag of the country beside that of the languages. Times a matrix, a bag is the mean of
-# its codes' [embeddings](../docs/glossary.md#embedding): `Dense` without a bias.
+# Features are the bags of country and languages, side by side. Times a matrix (`Dense` without a bias), they give the sum
+# of two means of [embeddings](../docs/glossary.md#embedding).
 #
 # A post's id can learn the topic. Id embeddings start at zero, and slot 0 stays there, for posts that nobody has viewed.
 # In training, three ids in ten are hidden, so that features learn to stand alone.
@@ -221,14 +222,15 @@ class TwoTowers(keras.Model):
 # - **Uniform**: posts that the user has not viewed, all equally likely.
 # - **By popularity**: the same, a post with $c$ likes drawn with a weight of $c^{0.75}$ (Mikolov et al., 2013).
 #
-# Or is a view without a like no negative at all, but a **weak like**? The user chose to watch.
+# Or is a view without a like a **weak like**? The user chose to watch.
 
 
 # %%
 def draw_negatives(rng, task, targets, kind, per_like):
     """Draw posts for each target like, and count them, (n_users, n_posts)."""
     if kind == "views":
-        weights = task.passed + 1e-9  # (n_users, n_posts); of a user without such views: any post
+        some = task.passed.any(axis=1)[:, None]  # (n_users, 1); without such views: any post but a like
+        weights = np.where(some, task.passed, ~task.liked)  # (n_users, n_posts)
     else:
         known = (task.liked | task.passed).any(axis=0)  # (n_posts,)
         weights = (known & ~task.liked & ~task.passed) * task.liked.sum(axis=0) ** (0.75 if kind == "popularity" else 0)
@@ -239,8 +241,8 @@ counts = draw_negatives(np.random.default_rng(1), task, task.liked, "uniform", 4
 assert counts.sum() == 4 * task.liked.sum() and not counts[task.liked].any(), "four a like, none of them liked"
 
 # %% [markdown]
-# A matrix of labels holds 1 for a like (less for a weak one), $-n$ for a post drawn $n$ times, and 0 for a pair that
-# the loss leaves out. The loss is the sum above, for each like:
+# Labels are 1 for a like (less for a weak one), $-n$ for a post drawn $n$ times, and 0 where the loss leaves a pair out.
+# For each like, the loss is the sum above:
 
 
 # %%
@@ -255,8 +257,8 @@ assert np.isclose(likes_loss(2.0 * liked - 1, yes_to_all), 2 * cross_entropy(yes
 # %% [markdown]
 # ## Train
 #
-# A history that holds the post to be predicted would give the answer away. So in each epoch we hide half of the views,
-# chosen at random; the hidden likes are the targets.
+# A history that holds the post to predict gives the answer away. So in each epoch we hide half of the views at random;
+# the hidden likes are the targets.
 
 
 # %%
@@ -271,6 +273,7 @@ def score_all(model, task):
 
 # %%
 def train(model, task, kind, per_like, weak, rate, seed, epochs=EPOCHS):
+    restart(model, seed)
     rng = np.random.default_rng(seed)
     steps = int(np.ceil(len(task.liked) / BATCH))
     for epoch in range(epochs):
@@ -279,38 +282,38 @@ def train(model, task, kind, per_like, weak, rate, seed, epochs=EPOCHS):
         targets = task.liked & ~shown
         labels = targets + weak * (task.passed & ~shown) - draw_negatives(rng, task, targets, kind, per_like)
         inputs, order = as_history(task, shown), rng.permutation(len(labels))
-        for step in range(steps):
-            rows = order[step::steps]
+        for rows in (order[step::steps] for step in range(steps)):
             model.train_on_batch([inputs[rows], task.user_features[rows]], labels[rows].astype("float32"))
     return score_all(model, task)
 
 
 # %% [markdown]
-# Recipes on the same data share one compiled model: `restart` sets it back.
+# Runs on the same data share one compiled model. `restart` sets it back, and shuffles its first weights by a seed.
 
 
 # %%
-def make_model(task, seed):
-    keras.utils.set_random_seed(seed)
+def make_model(task):
+    keras.utils.set_random_seed(SEEDS[0])
     model = TwoTowers(task)
     model.compile("adam", likes_loss, jit_compile=False)
     score_all(model, task)  # creates the weights
+    model.start = model.get_weights()
     return model
 
 
-def restart(model, weights):
-    model.set_weights(weights)
+def restart(model, seed):
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.permuted(weights) for weights in model.start])
     for variable in model.optimizer.variables:
-        if variable.name != "learning_rate":
-            variable.assign(ops.zeros_like(variable))
+        variable.assign(ops.zeros_like(variable))
 
 
 # %% [markdown]
 # ## Which negatives, and how many
 #
-# Recipes differ in what they draw, and each gets its own learning rate. NDCG@10 is that of [Lesson
-# 03](03_rank_with_classic_baselines.ipynb). [AUC](../docs/glossary.md#auc) asks: of two posts that a user views later,
-# one with a like and one without, how often does the one with the like score higher? We take the mean over users.
+# Recipes differ in what they draw, and each gets its own learning rate. [AUC](../docs/glossary.md#auc) asks: of two posts
+# that a user views later, one with a like and one without, how often does the one with the like score higher? We take
+# the mean over users.
 
 
 # %%
@@ -328,53 +331,48 @@ recipes |= {f"{number} uniform": ("uniform", number, 0) for number in (1, 4, 16)
 recipes |= {"4 by popularity": ("popularity", 4, 0), "4 uniform, weak likes": ("uniform", 4, PASSED)}
 
 # %%
-model, ndcg, tried = make_model(validation, SEEDS[0]), {}, []
-start = model.get_weights()
+model, runs, tried = make_model(validation), {}, []
 for recipe, how in recipes.items():
     for rate in RATES:
-        restart(model, start)
-        scores = train(model, validation, *how, rate, SEEDS[0])
-        ndcg[recipe, rate] = ndcg_of(scores, validation)  # (n_asked,)
-        tried.append((recipe, rate, ndcg[recipe, rate].mean(), auc_of(scores, validation)))
+        runs[recipe, rate] = scores = train(model, validation, *how, rate, SEEDS[0])
+        tried.append((recipe, rate, ndcg_of(scores, validation).mean(), auc_of(scores, validation)))
 tried = pd.DataFrame(tried, columns=["negatives", "rate", "NDCG@10", "AUC"])
 best = tried.loc[tried.groupby("negatives", sort=False)["NDCG@10"].idxmax()].set_index("negatives")
 
 # %% [markdown]
 # The table has the best rate of each recipe. Intervals are
-# [paired](../docs/glossary.md#paired-bootstrap) over users and corrected for the number of comparisons (Holm, 1979).
+# [paired](../docs/glossary.md#paired-bootstrap) over users and corrected for their number (Holm).
 
 # %%
 KEPT = best["NDCG@10"].idxmax()
-of_best = {recipe: ndcg[recipe, best["rate"][recipe]] for recipe in recipes}
+of_best = {recipe: ndcg_of(runs[recipe, best["rate"][recipe]], validation) for recipe in recipes}
 chosen = comparison.compare(of_best, against=KEPT).set_index("model")
 shown = chosen.drop(columns="seed_spread").rename(columns={"mean": "NDCG@10"}).join(best[["rate", "AUC"]])
 results_table(shown.reset_index(names="negatives"))
 
 # %% [markdown]
-# Likes alone rank worst. Views without a like come far below drawn posts: to watch is a matter of taste, too, so a view
-# is no "no". The recipes that draw posts are close; with one seed, we read nothing into their order, and keep the best.
+# Likes alone rank worst. Views without a like come far below drawn posts: to watch is a matter of taste, too, so viewed
+# posts are mostly posts the user may like. Even by AUC, which compares just such views, they are not best; why, the table
+# does not say. Recipes that draw posts are close: with one seed, their order says little. We keep the best.
 
 # %%
 assert not default or (chosen["verdict"][["likes only", "4 views without a like"]] == "worse").all()
 assert not default or np.ptp(best["NDCG@10"].iloc[2:]) < 0.03, "recipes that draw posts should be close"
+assert not default or best["AUC"]["4 views without a like"] < best["AUC"].iloc[2:].max(), "even by AUC"
 
 # %% [markdown]
 # ## What goes wrong, and why
 #
-# The original system read only liked rows and took the last tenth of them for validation, whoever that was. It reported
-# an accuracy of 90.0 % in training and 6.7 % in validation. We do not have its data, and can only show *one way* to get
-# there: our towers learn from likes in India alone, and are asked about likes in Brazil, from twenty different first
-# weights.
+# The system that this lesson grew from read only likes, the last tenth for validation. It reported an accuracy of 90.0 %
+# in training and 6.7 % in validation. We lack its data, and can only show an *instability* that allows such figures: our
+# towers learn from likes in India alone, and are asked about Brazil, from twenty first weights.
 
 # %%
 home, from_post = (frame["country"] for frame in windows["validation"][:2])  # (n_users,), (n_posts,)
 local = {code: validation.liked & np.outer(home == code, from_post == code) for code in ("IN", "BR")}
 india = validation._replace(liked=local["IN"], passed=np.zeros_like(validation.passed))
-model, accuracy = make_model(india, SEEDS[0]), []
-start = model.get_weights()
+model, accuracy = make_model(india), []
 for seed in range(REPEATS):
-    rng = np.random.default_rng(seed)
-    restart(model, [rng.permuted(weights) for weights in start])
     yes = train(model, india, "uniform", 0, 0, RATES[0], seed, epochs=1) > 0  # (n_users, n_posts)
     accuracy.append((yes[local["IN"]].mean(), yes[local["BR"]].mean()))
 accuracy = pd.DataFrame(accuracy, columns=["training, India", "validation, Brazil"])
@@ -385,99 +383,123 @@ assert not default or accuracy["training, India"].median() > 0.9, "training shou
 assert not default or np.ptp(accuracy["validation, Brazil"]) > 0.5, "validation should be a toss"
 
 # %% [markdown]
-# Training goes to "yes", which is all that the labels ask. In Brazil, country, language and posts are new, their
-# embeddings left to chance, so the accuracy can be anything. And "yes" to everything scores 100 %. The repair:
-# negatives, and a measure that ranks.
+# Training goes to "yes", all that the labels ask. Brazil's country and posts are new, its language nearly so: their
+# embeddings are left to chance, so the accuracy can be anything. "Yes" to everything scores 100 %. The repair: negatives,
+# and a measure that ranks.
 #
 # ## Evaluate against tuned rivals
 #
-# `make tune` searched the rivals' settings on the same validation window. Their histories, too, count a view without a
-# like, as `passed`. **iALS with features** reads what the towers read: a feature of posts is one more user, who "liked"
-# the posts that have it; a feature of users is one more post (after Jeunen et al., 2020).
+# `make tune` searched the rivals' settings on the same validation window: dozens for most, three seeds where chance plays
+# a part. Ours had one seed and a choice of recipe and rate; width, epochs, hidden ids and `PASSED` stayed as first set.
+# So all that follows is about *these* towers. Models **with features** read what the towers read: a feature of posts is
+# one more user, who "liked" the posts that have it; a feature of users is one more post (after Jeunen et al., 2020).
 
 # %%
 tuned = baselines.load_tuned("likes")
-settings = [(name, str(rival.settings)[1:-1].replace("'", ""), rival.validation) for name, rival in tuned.items()]
-results_table(pd.DataFrame(settings, columns=["model", "settings", "NDCG@10, validation"]))
 
 # %% [markdown]
-# All choices are made; now we read the test. Towers and iALS have three seeds. The last row is the ceiling: a model that
-# knows the planted tastes.
+# iALS reads a missing view as a "no", so a post that nobody has viewed scores about 0. A fair rival leaves such posts out
+# of the fit, finds their vectors from features by one least-squares step, and multiplies their scores by a **lift**. As
+# new posts rise, others fall.
+
 
 # %%
-test = tasks["test"]
+def new_ndcg_of(scores, name):
+    rows, ranking = metrics.ask_for(tasks[name].ranking, is_new[name])  # posts created after the cut are the only hits
+    return metrics.evaluate_ranking(scores[tasks[name].asked][rows], ranking).ndcg  # (n_rows,)
+
+
+# %% [markdown]
+# On validation, we take the largest lift with which iALS is as good as the towers over all posts. The **ceiling** knows
+# the planted chance of a like after the cut, dates included.
+
+# %%
+RIVAL, LIFTS = "iALS with features", [1, 2, 2.2, 2.4, 2.6, 2.8, 3]
+apart = baselines.rank_likes(RIVAL, validation, **tuned[RIVAL].settings, seed=SEEDS[0], lift=1)
+ceiling = {name: social.chance_of_like(world, *days) for name, days in cuts.items()}  # (n_users, n_posts) each
+shown = {lift: np.where((validation.liked | validation.passed).any(axis=0), apart, lift * apart) for lift in LIFTS}
+shown |= {"towers": runs[KEPT, best["rate"][KEPT]], "ceiling": ceiling["validation"]}
+both = [(ndcg_of(each, validation).mean(), new_ndcg_of(each, "validation").mean()) for each in shown.values()]
+trade = pd.DataFrame(both, index=list(shown), columns=["all posts", "new posts"])
+LIFT = max((lift for lift in LIFTS if trade["all posts"][lift] >= trade["all posts"]["towers"]), default=1)
+
+# %%
+figure, axes = plt.subplots(figsize=(6, 3.4))
+axes.plot(*trade.loc[LIFTS].to_numpy().T, marker="o", label=f"{RIVAL}, lift {LIFTS[0]} to {LIFTS[-1]}")
+for name, marker in (("towers", "s"), ("ceiling", "*")):
+    axes.plot(*trade.loc[name], marker, markersize=9, label=name)
+axes.set(xlabel="NDCG@10, all posts", ylabel="NDCG@10, new posts", title=f"Validation: we choose a lift of {LIFT}")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# New posts are a trade-off, and the ceiling ranks them low. All choices are made; now we read the test. Towers and iALS
+# have three seeds. For users without a like, iALS falls back on what is popular nearby.
+
+# %%
+NEARBY, LIFTED, test = "most popular in country and language", RIVAL + ", lifted", tasks["test"]
 scores = {}  # (n_users, n_posts) for each seed
 for name, rival in tuned.items():
     seeds = [{"seed": seed} for seed in SEEDS] if "iALS" in name else [{}]
     scores[name] = [baselines.rank_likes(name, test, **rival.settings, **seed) for seed in seeds]
-scores["towers"] = [train(make_model(test, seed), test, *recipes[KEPT], best["rate"][KEPT], seed) for seed in SEEDS]
-users, posts = windows["test"].users, windows["test"].posts
-scores["the planted tastes"] = [world.affinity[np.ix_(users["user_id"] - 1, posts["post_id"] - 1)]]
+new = {**tuned[RIVAL].settings, "lift": LIFT}
+scores[LIFTED] = [baselines.rank_likes(RIVAL, test, **new, seed=seed) for seed in SEEDS]
+scores["iALS"] = [np.where(test.liked.any(axis=1)[:, None], each, scores[NEARBY][0]) for each in scores["iALS"]]
+model = make_model(test)
+scores["towers"] = [train(model, test, *recipes[KEPT], best["rate"][KEPT], seed) for seed in SEEDS]
+users, posts = windows["test"][:2]
+tastes = world.affinity[np.ix_(users["user_id"] - 1, posts["post_id"] - 1)]
+scores |= {"planted tastes, no dates": [tastes], "ceiling": [ceiling["test"]]}
 
 # %%
-RIVAL = "iALS with features"
 by_user = {name: np.stack([ndcg_of(each, test) for each in runs]) for name, runs in scores.items()}  # (seeds, asked)
 table = comparison.compare(by_user, against=RIVAL).set_index("model")
-table["AUC"] = [np.mean([auc_of(each, test) for each in runs]) for runs in scores.values()]
 results_table(table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).reset_index())
 
 # %% [markdown]
-# The towers do not win this table. **iALS with features** does, and the data cannot tell it from the ceiling.
+# **iALS with features** wins this table, not the towers. The ceiling is better still: it knows the dates, unlike the row
+# above it. No model here reads a post's age.
 
 # %%
-worse = ["most popular", "most popular in country and language", "item CF", "EASE"]
-assert not default or (table["verdict"][[*worse, "iALS", "towers"]] == "worse").all()
-assert not default or table["verdict"]["the planted tastes"] == "cannot tell", "nothing should be left to gain"
+rest = table.drop(index=[RIVAL, LIFTED, "planted tastes, no dates", "ceiling"])
+assert not default or (rest["verdict"] == "worse").all()
+assert not default or table["verdict"]["ceiling"] == "better", "dates should be worth something"
 
 # %% [markdown]
-# ## Where towers win, and where not
+# ## Do towers win anywhere?
 #
 # Slices fixed beforehand: users by their number of likes, and posts created after the cut, where only such posts count
-# as hits. A third, users with a language that nobody else in their country reads, turns out to be empty.
+# as hits. A third, users with a language that nobody else in their country reads, is empty.
 
 # %%
 reads = users[["country", "languages"]].dropna().explode("languages")
-print(f"{(~reads.duplicated(keep=False)).sum()} users read a language that nobody else in their country reads")
+assert not default or reads.duplicated(keep=False).all(), "somebody else in the country reads it"
+compared = ["towers", NEARBY, "iALS", RIVAL, LIFTED]
 likes = test.liked.sum(axis=1)[test.asked]  # (n_asked,)
-masks = {"all users": likes >= 0, "at most 5 likes": likes <= 5}
-masks |= {"6 to 20 likes": (likes > 5) & (likes <= 20), "more than 20 likes": likes > 20}
-rivals, compared = ["iALS", RIVAL], ["iALS", RIVAL, "towers"]
-in_slice = {name: {model: by_user[model][:, mask] for model in compared} for name, mask in masks.items()}
-created_later = posts["created_at"] >= social.START + pd.Timedelta(days=TEST_FROM)  # (n_posts,)
-rows, ranking = metrics.ask_for(test.ranking, created_later.to_numpy())
-in_slice["posts created after the cut"] = {
-    model: np.stack([metrics.evaluate_ranking(each[test.asked][rows], ranking).ndcg for each in scores[model]])
-    for model in compared
-}
+masks = {"at most 5": likes <= 5, "6 to 20": (likes > 5) & (likes <= 20), "more than 20": likes > 20}
+in_slice = {f"{name} likes": {model: by_user[model][:, mask] for model in compared} for name, mask in masks.items()}
+in_slice["new posts"] = {model: np.stack([new_ndcg_of(each, "test") for each in scores[model]]) for model in compared}
 
 # %%
-found, level = [], 1 - 0.05 / (len(in_slice) * len(rivals))  # Bonferroni's correction: ten comparisons
+level, found = 1 - 0.05 / len(in_slice), []  # Bonferroni's correction for four tables, each corrected by Holm
 for name, values in in_slice.items():
-    for rival in rivals:
-        both = comparison.compare({one: values[one] for one in (rival, "towers")}, rival, level=level)
-        found.append({"slice": name, "users": values[rival].shape[1], "rival": rival, **both.iloc[1, 1:]})
-found = pd.DataFrame(found).drop(columns="seed_spread").rename(columns={"mean": "towers"})
-results_table(found)
-
-# %%
-figure, axes = plt.subplots(figsize=(7.2, 3.6))
-ends = [found["difference"] - found["low"], found["high"] - found["difference"]]
-axes.errorbar(found["difference"], found["slice"] + ", " + found["rival"], xerr=ends, fmt="o", capsize=3)
-axes.axvline(0, color="C7", linestyle="--", linewidth=1)
-axes.invert_yaxis()
-axes.set(xlabel="NDCG@10, towers less rival, corrected interval", title="Test: right of the line, towers win")
-plt.show()
+    part = comparison.compare(values, "towers", level=level).rename(columns={"mean": "NDCG@10"})
+    found.append(part.assign(slice=name, users=values["towers"].shape[1]).set_index(["slice", "users", "model"]))
+found = pd.concat(found).drop(columns="seed_spread")
+results_table(found.reset_index())
 
 # %% [markdown]
-# Towers win where history is missing: barely against iALS for users with at most five likes, clearly against both on
-# posts created after the cut, where iALS reads a missing view as a "no" (exercise 4 helps it). Where histories are long,
-# iALS with features wins. Over all users, the data cannot tell towers from iALS.
+# These towers win no slice. With at most five likes, the data cannot tell them from popularity nearby or iALS with
+# features; with more than 20, the latter leads. They find new posts that iALS, unlifted, scores at 0; lifted, the data
+# cannot tell the two apart. Those hits are on 11 posts, and intervals over users ignore that others may differ.
 
 # %%
-verdict = found.set_index(["slice", "rival"])["verdict"]
-assert not default or (verdict["posts created after the cut"] == "better").all()
-assert not default or (verdict["all users", "iALS"], verdict["more than 20 likes", RIVAL]) == ("cannot tell", "worse")
-assert not default or found["difference"][found["slice"] == "at most 5 likes"].max() > 0.04, "against iALS"
+verdict = found.droplevel("users")["verdict"]
+assert not default or (verdict.drop("towers", level="model") != "worse").groupby("slice").any().all(), "no slice is won"
+assert not default or (verdict["at most 5 likes"][[NEARBY, RIVAL]] == "cannot tell").all()
+assert not default or found["difference"].droplevel("users")["more than 20 likes", RIVAL] > 0
+assert not default or (verdict["new posts"][["iALS", RIVAL]] == "worse").all()
+assert not default or verdict["new posts", LIFTED] == "cannot tell"
 
 # %% [markdown]
 # ## Recommend
@@ -489,26 +511,15 @@ place = users["user_id"].eq(USER).argmax()
 user = users.iloc[place]
 seen, of_towers = test.liked | test.passed, scores["towers"][0]  # (n_users, n_posts) each, of the first seed
 print(f"{user['country']}, reads {user['languages']}; liked {'; '.join(posts['caption'][test.liked[place]].tail(5))}")
-top = posts.iloc[metrics.recommend(of_towers[[place]], seen[[place]], 8)[0]]
-top.assign(readable=top["language"].isin(user["languages"]))[["caption", "language", "readable"]]
+posts.iloc[metrics.recommend(of_towers[[place]], seen[[place]], 8)[0]][["caption", "language"]]
 
 # %% [markdown]
-# This user liked cooking posts in languages that they do not read, and gets more. Over all users whose
-# languages are known, how many of the top three can be read?
-
-# %%
-K, tongue = 3, slice(-len(social.LANGUAGES), None)
-readable = (test.user_features[:, tongue] @ test.post_features[:, tongue].T) > 0  # (n_users, n_posts)
-reader = test.user_features[:, tongue].any(axis=1)  # (n_users,)
-tops = {model: metrics.recommend(scores[model][0], seen, K) for model in compared}  # (n_users, K)
-share = {model: np.take_along_axis(readable, top, axis=1)[reader].mean() for model, top in tops.items()}
-print({model: f"{part:.0%} can be read" for model, part in share.items()})
-
-# %% [markdown]
+# This user liked cooking posts in languages that they do not read, and gets more.
+#
 # ## The same from a database
 #
-# `open_database` starts a real PostgreSQL in a temporary folder, until `database.close()` or the kernel's end. With
-# `DATABASE_URL` set, it works in a schema of its own on that server.
+# `open_database` starts a real PostgreSQL in a temporary folder; with `DATABASE_URL` set, it makes a schema of its own on
+# that server.
 
 # %% tags=["nbval-check-output"]
 database = postgres.open_database()
@@ -519,9 +530,9 @@ for name in ("users", "posts", "interactions"):
 print(postgres.read_sql("posts.sql"))
 
 # %% [markdown]
-# A country may be NULL, empty or 'default'. So this query takes a post's own country, else its owner's, else a fallback.
-# `:until` and `:fallback` are **bound parameters**: the server gets their values apart from the text. Never trust a
-# query that you have not checked: all four tables agree with pandas.
+# A country may be NULL, empty or 'default'. So this query takes a post's own country, else its owner's, else a fallback,
+# in the original system 'IN'; unknown would be more honest. `:until` and `:fallback` are **bound parameters**: the server
+# gets their values apart from the text. All four tables agree with pandas.
 
 # %% tags=["nbval-check-output"]
 moments = (social.START + pd.Timedelta(days=days) for days in cuts["test"])
@@ -531,12 +542,13 @@ for answer, expected in zip(read, windows["test"], strict=True):
 print(*(f"{len(answer):,} rows agree" for answer in read), sep="\n")
 
 # %% [markdown]
-# This fallback tries to be a command. It ends up as the country of some posts, and nothing else happens.
+# This fallback tries to be a command. It ends up as the country of some posts, and no post is lost.
 
 # %%
 attack = "IN'; DROP TABLE posts; --"
 attacked = postgres.run_query(engine, "posts.sql", until=posts["created_at"].max(), fallback=attack)
-assert (attacked["country"] == attack).any() and len(attacked) > 1, "the value should be just a value"
+left = pd.read_sql_query("SELECT count(*) FROM posts", engine).iloc[0, 0]
+assert (attacked["country"] == attack).any() and left == len(world.posts), "the value should be just a value"
 
 # %% [markdown]
 # ## Write back, whole or not at all
@@ -544,19 +556,19 @@ assert (attacked["country"] == attack).any() and len(attacked) > 1, "the value s
 # Three posts for each user, as rows of the table `recommendations`. A user who has viewed everything gets none.
 
 # %% tags=["nbval-check-output"]
-top = tops["towers"]  # (n_users, K)
-ranked = pd.DataFrame({"user_id": np.repeat(users["user_id"].to_numpy(), K)})
+top = metrics.recommend(of_towers, seen, 3)  # (n_users, 3)
+ranked = pd.DataFrame({"user_id": np.repeat(users["user_id"].to_numpy(), 3)})
 ranked["recommended_post_id"] = posts["post_id"].to_numpy()[top.ravel()]
 ranked["score"] = np.take_along_axis(of_towers, top, axis=1).ravel().astype(float)
-ranked["rank"] = np.tile(np.arange(1, K + 1), len(top))
+ranked["rank"] = np.tile([1, 2, 3], len(top))
 ranked = ranked[~np.take_along_axis(seen, top, axis=1).ravel()]
 postgres.write_table(engine, "recommendations", ranked)
 before = pd.read_sql_query("SELECT * FROM recommendations ORDER BY user_id, rank", engine)
 print(f"{len(before):,} rows, {before['user_id'].nunique():,} users")
 
 # %% [markdown]
-# `write_table` empties the table and fills it in one transaction: readers see the old one until the new one is there.
-# An error rolls it back. Here the last row repeats a primary key.
+# `write_table` empties the table and fills it in one transaction, and an error rolls back both. Here the last row repeats
+# a primary key.
 
 # %% tags=["nbval-check-output"]
 from psycopg.errors import UniqueViolation
@@ -571,9 +583,8 @@ assert after.equals(before), "the old table should be whole"
 # %% [markdown]
 # ## In practice
 #
-# - **Databases fail.** `open_database` with a wrong address says what to do, and hides the password.
-# - **Costs.** Here, every user is scored against every post. With millions of posts, the posts of the other likes in
-#   the batch serve as negatives: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
+# Here, every user is scored against every post. With millions of posts, the other posts in the batch serve as negatives:
+# [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb).
 
 # %%
 database.close()
@@ -593,7 +604,7 @@ database.close()
 #
 # <details><summary>Answer</summary>
 #
-# They add up other numbers of pairs. Compare a measure that both share, such as NDCG.
+# The sums run over different numbers of pairs. Compare a measure that both share, such as NDCG.
 #
 # </details>
 #
@@ -601,8 +612,8 @@ database.close()
 #
 # <details><summary>Answer</summary>
 #
-# iALS: nothing before another fit. iALS with features: after a least-squares step, what fits country and languages. The
-# towers: the same at once, and soon what fits the user's first likes.
+# iALS: after a first like, what one least-squares step gives. iALS with features: the same, and before a like what fits
+# country and languages. The towers: as much, by a forward pass.
 #
 # </details>
 #
@@ -610,27 +621,24 @@ database.close()
 #
 # 1. **One class.** Without training: a model says yes to every later view. What are its accuracy and its AUC by user?
 #    (Aim at the share of likes, and at ½.)
-# 2. **Forget the views.** Set `PASSED` to 0, so that a view without a like counts nothing. How much NDCG@10 on
-#    validation does the chosen recipe lose? (Aim at less than 0.02.)
-# 3. **Show the ids always.** Set `ID_DROPOUT` to 0. What happens to posts that nobody has viewed? (On validation,
+# 2. **Show the ids always.** Set `ID_DROPOUT` to 0. What happens to posts that nobody has viewed? (On validation,
 #    aim at a much smaller NDCG@10 for them alone.)
-# 4. **Help iALS.** Leave posts that nobody has viewed out of the fit of iALS with features, give each a vector from its
-#    features alone, and multiply their scores by 1, 2 and 3. (On validation, aim to find them. At what price?)
+# 3. **Lift the towers.** Add 0, 0.5, 1 and 2 to the towers' logits of posts that nobody has viewed. What do new posts
+#    gain on validation, and all posts lose? (Aim at a curve like that of iALS.)
 #
 # [Solutions](solutions/10_learn_from_likes.ipynb)
 #
 # ## Takeaways
 #
 # - Likes alone taught the model to say yes. Drawn posts repaired that; views without a like did so badly.
-# - iALS with features won the table, at the ceiling. The data could not tell the towers from plain iALS.
-# - Towers won on posts created after the cut, and, against plain iALS, for users with few likes.
+# - iALS with features won the table. The ceiling, which knew the dates, stayed ahead.
+# - These towers won no slice. They found new posts; iALS needed a lift for that.
 # - One transaction wrote the table whole or not at all.
 #
 # **Next**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) takes its negatives from the batch.
 #
 # **References**
 #
-# - Holm (1979). *A simple sequentially rejective multiple test procedure.* Scandinavian Journal of Statistics.
 # - Jeunen, Van Balen and Goethals (2020). *Closed-form models for collaborative filtering with side-information.*
 #   RecSys.
 # - Mikolov et al. (2013). *Distributed representations of words and phrases and their compositionality.* NeurIPS.

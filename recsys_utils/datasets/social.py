@@ -26,6 +26,16 @@ DAYS = 60
 AWKWARD_CAPTION = "It's 100 % :real'); DROP TABLE posts; --"  # of the first post
 
 
+class Plan(NamedTuple):
+    """What decides who watches and likes what; no model may read it."""
+
+    watch: np.ndarray  # (n_users, n_posts) logarithm of a weight: the posts of a user are drawn in proportion to it
+    like: np.ndarray  # (n_users, n_posts) chance of a like, once watched
+    amount: np.ndarray  # (n_users,) number of posts that are drawn
+    joined: np.ndarray  # (n_users,) days after `START`; what is drawn before that is dropped
+    created: np.ndarray  # (n_posts,) the same for posts
+
+
 class SocialWorld(NamedTuple):
     """The tables of the app, as messy as it keeps them, and the tastes behind them."""
 
@@ -33,6 +43,7 @@ class SocialWorld(NamedTuple):
     posts: pd.DataFrame  # post_id, owner_id, caption, country, language, created_at
     interactions: pd.DataFrame  # user_id, post_id, likes (1, 0 or missing), views, saved ('Y' or 'N'), created_at
     affinity: np.ndarray  # (n_users, n_posts) planted logarithm of the chance of a like, up to a constant
+    plan: Plan
 
 
 class Window(NamedTuple):
@@ -121,6 +132,7 @@ def generate_social(n_users: int = 700, n_posts: int = 300, views: float = 80.0,
     user, post, when = user[there], post[there], when[there]
     liked = rng.random(len(user)) < like[user, post]
 
+    plan = Plan(watch, like, amount, joined, created)
     users = pd.DataFrame({"user_id": np.arange(1, n_users + 1)})
     users["country"] = _spoil(rng, codes[home].tolist(), {None: 0.08, "": 0.04})
     users["languages"] = _spoil(rng, [sorted(tongues[row].tolist()) for row in reads], {None: 0.04})
@@ -134,7 +146,40 @@ def generate_social(n_users: int = 700, n_posts: int = 300, views: float = 80.0,
     posts["country"] = _spoil(rng, codes[home[owner]].tolist(), {None: 0.2, "": 0.1, "default": 0.15})
     posts["language"] = _spoil(rng, tongues[language].tolist(), {None: 0.06})
     posts["created_at"] = _moment(created)
-    return SocialWorld(users, posts, _draw_events(rng, user + 1, post + 1, when, liked), watch + np.log(like))
+    return SocialWorld(users, posts, _draw_events(rng, user + 1, post + 1, when, liked), watch + np.log(like), plan)
+
+
+def chance_of_like(world: SocialWorld, cut: float, end: float) -> np.ndarray:
+    """Compute the chance that a pair that is not viewed before a cut becomes a like before an end.
+
+    A post is among a user's, drawn without repetition, with a probability of about 1 - exp(-c weight), where c makes
+    these sum to the number of posts drawn. Its moment is uniform over the days, and counts once both are there.
+
+    Parameters
+    ----------
+    world : the app
+    cut, end : days after `START`, 0 < cut < end
+
+    Returns
+    -------
+    ndarray of float, (n_users, n_posts)
+        Rows and columns as the users and posts of `cut_world`, whether viewed before the cut or not.
+
+    Raises
+    ------
+    ValueError
+        A cut that is not between 0 and the end.
+    """
+    window, plan = cut_world(world, cut, end), world.plan
+    wanted, low, high = np.ceil(plan.amount)[:, None], np.full((len(plan.amount), 1), -20.0), 40.0
+    for _ in range(40):  # bisect the logarithm of c, (n_users, 1)
+        high /= 2
+        drawn = -np.expm1(-np.exp(plan.watch + low + high))  # (n_users, n_posts)
+        low = low + high * (drawn.sum(axis=1, keepdims=True) < wanted)
+    there = np.maximum(plan.joined[:, None], plan.created)  # (n_users, n_posts) days
+    before = drawn * np.maximum(cut - there, 0) / DAYS  # chance of a view before the cut
+    after = drawn * np.maximum(end - np.maximum(there, cut), 0) / DAYS
+    return (after / (1 - before) * plan.like)[np.ix_(window.users["user_id"] - 1, window.posts["post_id"] - 1)]
 
 
 def cut_world(world: SocialWorld, cut: float, end: float, fallback: str = "IN") -> Window:
