@@ -62,8 +62,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
-from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, lsqr
+from scipy.sparse import csr_matrix, hstack, linalg
 from sklearn import preprocessing
 
 from recsys_utils import comparison, diagram, metrics
@@ -268,13 +267,13 @@ encoded = [encode(raw_side, seen) for raw_side, seen in zip((user_raw, video_raw
 one_hot = preprocessing.OneHotEncoder(dtype=np.float32).fit_transform
 user_id, video_id = (one_hot(raw_side[0][:, None]) for raw_side in (user_raw, video_raw))  # square: an id a row
 one_user, one_video = (np.ones((len(side), 1), dtype=np.float32) for side in (users, videos))
-biases = sparse.hstack([one_user, user_id]).tocsr(), one_video, video_id
+biases = hstack([one_user, user_id]).tocsr(), one_video, video_id
 
 
 def cross(user_words, video_words, tags):
-    of_user = sparse.hstack([one_user, user_id, user_words, encoded[0][2]], "csr", np.float32)  # (n_users, n)
+    of_user = hstack([one_user, user_id, user_words, encoded[0][2]], "csr", np.float32)  # (n_users, n)
     of_video = np.hstack([one_video, encoded[1][2][:, : len(VIDEO_NUMBERS)], tags]).astype(np.float32)  # (n_videos, m)
-    return of_user, of_video, sparse.hstack([video_id, video_words], "csr", np.float32)  # the last: not crossed
+    return of_user, of_video, hstack([video_id, video_words], "csr", np.float32)  # the last: not crossed
 
 
 # %% [markdown]
@@ -283,22 +282,27 @@ def cross(user_words, video_words, tags):
 
 
 # %%
-def fit_ridge(of_user, of_video, alone, penalty, target):
-    (user, video), n = rows_of(train), of_user.shape[1] * of_video.shape[1]
+def multiply(columns, weights, user, video):
+    of_user, of_video, alone = columns
+    crosses = of_user @ weights[: -alone.shape[1]].reshape(of_user.shape[1], -1) @ of_video.T  # (n_users, n_videos)
+    return (crosses + alone @ weights[-alone.shape[1] :])[user, video]  # (n_views,)
+
+
+# %%
+def fit_ridge(columns, penalty, target):
+    (of_user, of_video, alone), (user, video) = columns, rows_of(train)
     starts = np.searchsorted(user, np.arange(len(users) + 1))  # the views of a user stand side by side
 
-    def multiply(weights, user, video):
-        crosses = of_user @ weights[:n].reshape(-1, of_video.shape[1]) @ of_video.T  # (n_users, n_videos)
-        return (crosses + alone @ weights[n:])[user, video]  # (n_views,)
-
     def transpose(residual):
-        by_pair = sparse.csr_matrix((residual, video, starts), (len(users), len(videos)))
+        by_pair = csr_matrix((residual, video, starts), (len(users), len(videos)))
         return np.append((of_user.T @ (by_pair @ of_video)).ravel(), by_pair.sum(axis=0) @ alone)
 
-    shape, mean = (len(target), n + alone.shape[1]), target.mean()
-    table = LinearOperator(shape, lambda weights: multiply(weights, user, video), transpose, dtype=np.float32)
-    weights = np.float32(lsqr(table, np.float32(target - mean), damp=penalty**0.5, iter_lim=100)[0])
-    return lambda views: mean + multiply(weights, *rows_of(views))
+    shape, mean = (len(target), of_user.shape[1] * of_video.shape[1] + alone.shape[1]), target.mean()
+    table = linalg.LinearOperator(
+        shape, lambda weights: multiply(columns, weights, user, video), transpose, dtype=np.float32
+    )
+    weights = np.float32(linalg.lsqr(table, np.float32(target - mean), damp=penalty**0.5, iter_lim=100)[0])
+    return lambda views: mean + multiply(columns, weights, *rows_of(views))
 
 
 # %% [markdown]
@@ -319,7 +323,7 @@ def predict_ratio(predict_log, views):
 words = one_hot(user_raw[1]), one_hot(video_raw[1])  # (n_users, n_words) and (n_videos, n_words)
 ridges, tried, RIDGE = {}, {}, "ridge, crossed"
 for name, columns, penalties in (("biases", biases, (0.5, 2, 8)), (RIDGE, cross(*words, tags), (8, 32, 128))):
-    fitted = {penalty: fit_ridge(*columns, penalty, np.log1p(raw)) for penalty in penalties}
+    fitted = {penalty: fit_ridge(columns, penalty, np.log1p(raw)) for penalty in penalties}
     tried[name] = {one: explained(predict_ratio(ridge, validation), held_out) for one, ridge in fitted.items()}
     ridges[name] = fitted[max(tried[name], key=tried[name].get)]
 results_table(pd.DataFrame(tried).T.rename_axis("rival").add_prefix("penalty ").reset_index(), digits=4)
@@ -407,6 +411,7 @@ def train_seeds(kind):
     return trained
 
 
+# %%
 RETRIEVER, RANKER = "retriever, dot head", "ranker, concat head"
 models = {name: train_seeds(kind) for name, kind in ((RETRIEVER, "dot"), (RANKER, "concat"))}
 
@@ -581,10 +586,10 @@ def as_quantities(words):
 # %%
 quantities = as_quantities(user_raw[1]), as_quantities(video_raw[1])
 wrong = {"categories by position": cross(*words, by_position), "codes as quantities": cross(*quantities, tags)}
-log_ratios = {name: fit_ridge(*columns, 128, np.log1p(raw)) for name, columns in wrong.items()}
+log_ratios = {name: fit_ridge(columns, 128, np.log1p(raw)) for name, columns in wrong.items()}
 by_mistake = {"none": ridges[RIDGE]} | log_ratios
 by_mistake = {name: predict_ratio(ridge, validation) for name, ridge in by_mistake.items()}
-by_mistake["squared error on the raw ratio"] = fit_ridge(*cross(*words, tags), 128, raw)(validation)
+by_mistake["squared error on the raw ratio"] = fit_ridge(cross(*words, tags), 128, raw)(validation)
 
 # %%
 mistakes = comparison.compare_rmse(by_mistake, validation, WATCH_RATIO, against="none").set_index("model")
