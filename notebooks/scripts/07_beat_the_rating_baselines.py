@@ -416,7 +416,7 @@ climbed = steps[1:].set_index("model")[::-1]
 figure, axes = plt.subplots(figsize=(7, 2.8))
 reach = np.abs(climbed[["low", "high"]].to_numpy().T - climbed["difference"].to_numpy())  # (2, n_rungs)
 axes.errorbar(climbed["difference"], climbed.index, xerr=reach, fmt="o", capsize=4)
-axes.axvline(0, linestyle="--", color="gray")
+axes.axvline(0, linestyle="--", color="C6")
 axes.set(title="What each rung changes, by time", xlabel="change of the RMSE (stars), with its interval")
 plt.show()
 
