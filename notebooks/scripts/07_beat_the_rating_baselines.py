@@ -446,7 +446,7 @@ both = pd.concat(tables, names=["split"]).reset_index(level="split").rename(colu
 results_table(both)
 
 # %% [markdown]
-# Every tuned classic is worse than the towers on both splits. Towers that know no time stand below them, too. Time
+# Every tuned classic is worse than the towers on both splits. Towers without time have lower errors, too. Time
 # matters most on the random split, where ratings around the moment, later ones included, are known. The trees with our
 # features are ahead at random; by time, the data cannot tell. So the features bring the gain, and towers keep it searchable.
 
