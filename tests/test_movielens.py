@@ -429,15 +429,17 @@ def test_table_with_a_header_alone(official_files, make_folder):
 # --- import and data card -------------------------------------------------------------------------------------------
 
 
-def test_package_imports_in_under_a_second_and_without_heavy_company():
+def test_package_adds_little_to_the_import_of_its_dependencies_and_brings_no_heavy_company():
+    # The seconds depend on the machine and on what else it does, so the package is compared with its own dependencies.
     code = """
 import importlib, json, pkgutil, sys, time
 start = time.process_time()
+import numpy, pandas, scipy.sparse, tabulate
+dependencies = time.process_time() - start
 import recsys_utils
 for module in pkgutil.walk_packages(recsys_utils.__path__, "recsys_utils."):
     importlib.import_module(module.name)
-seconds = time.process_time() - start
-print(json.dumps([seconds, sorted(sys.modules)]))
+print(json.dumps([dependencies, time.process_time() - start - dependencies, sorted(sys.modules)]))
 """
     heavy = {"tensorflow", "keras", "tf_keras", "sklearn", "surprise", "implicit", "matplotlib", "requests"}
     runs = []
@@ -446,10 +448,9 @@ print(json.dumps([seconds, sorted(sys.modules)]))
             [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ
         )
         runs.append(json.loads(result.stdout))
-    seconds = float(np.median([seconds for seconds, _ in runs]))
-    print(f"import of every module: {seconds:.2f} s of CPU")
-    assert all(heavy.isdisjoint(modules) for _, modules in runs)
-    assert seconds < 1, f"import took {seconds:.2f} s of CPU; expected under 1"
+    assert all(heavy.isdisjoint(modules) for *_, modules in runs)
+    share = float(np.median([own / dependencies for dependencies, own, _ in runs]))
+    assert share < 0.75, f"importing the package took {share:.2f} of its dependencies' time; expected under 0.75"
 
 
 def test_data_card_says_what_is_there():
