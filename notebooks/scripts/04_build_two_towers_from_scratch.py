@@ -538,13 +538,14 @@ tables = pd.concat({name: compare_models(*parts) for name, parts in cases.items(
 results_table(tables.reset_index(level="case"))
 
 # %% [markdown]
-# In this one draw both models that read features leave the biases far behind, even on items that nobody has rated. The
-# towers beat the trees in neither case. See the spread of their seeds where ratings are few.
+# In this one draw both models that read features leave the biases far behind, even on items that nobody has rated.
+# Towers and trees stay within a tenth of each other; other versions or processors may print other verdicts. See the
+# spread of the seeds where ratings are few.
 
 # %%
 error = tables.reset_index().pivot(index="case", columns="model", values="times_floor")
 assert not default or (error["two towers"] < 0.9 * error["biases"]).all(), "features should help"
-assert not default or "better" not in {*tables["verdict"]}, "towers should not beat trees here"
+assert not default or (error["two towers"] / error["boosted trees"]).between(0.9, 1.1).all(), "a tenth, at most"
 
 # %% [markdown]
 # ## Recommend for one user
@@ -620,8 +621,8 @@ results_table(best[[TITLE, "price", "discount", "predicted", EXPECTED]], digits=
 #   tries, and no more.
 # - On planted data the towers came within 10 % of the noise floor. They beat every tuned rival that knows ids alone;
 #   tuned trees on the same features came level. On noise these towers lost to the mean.
-# - Row look-up and batches each saved time. Features carried towers and trees to items that nobody had rated; the trees
-#   were not beaten there.
+# - Row look-up and batches each saved time. Features carried towers and trees to items that nobody had rated, about
+#   equally far.
 #
 # ## Next
 #
