@@ -374,7 +374,7 @@ assert not default or (EPOCHS, LEARNING_RATE) == (best["epoch"]["logQ"], best["r
 # Let us train the model with logQ once, to see that it does what the grid says:
 
 # %%
-_, curve = train_model(InBatchSoftmaxLogQ, validation_split.train, EPOCHS, task=validation_task)
+validated, curve = train_model(InBatchSoftmaxLogQ, validation_split.train, EPOCHS, task=validation_task)
 results_table(curve)
 
 # %% [markdown]
@@ -389,7 +389,9 @@ for way, rate in best["rate"].items():
     axes.annotate(f"{way}, rate {rate:g}", (1, line["NDCG@10"].iloc[0]), (5, -14), textcoords="offset points")
 axes.axhline(popular, color="C6", linestyle="--")
 axes.annotate("most popular", (last_epoch, popular), (0, 4), textcoords="offset points", ha="right", color="C6")
-axes.set(title="Validation, each at its best rate", xlabel="epoch", ylabel="NDCG@10, mean of three seeds", ylim=(0, 0.15))
+axes.set(
+    title="Validation, each at its best rate", xlabel="epoch", ylabel="NDCG@10, mean of three seeds", ylim=(0, 0.15)
+)
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
 assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the grid should be what training gives"
 
@@ -401,17 +403,19 @@ assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the g
 # [Lesson 03](03_rank_with_classic_baselines.ipynb).
 
 # %%
-chosen = {way: (int(best["epoch"][way]), best["rate"][way]) for way in best.index}
-chosen["logQ"] = (EPOCHS, LEARNING_RATE)  # the parameters, which you can change
-names = {"plain": "in-batch softmax", "plain, log q added": "log q added when ranking", "logQ": "in-batch softmax + logQ"}
+WAYS = {  # the name in the table, the model, and whether log q is added when ranking
+    "plain": ("in-batch softmax", InBatchSoftmax, False),
+    "plain, log q added": ("log q added when ranking", InBatchSoftmax, True),
+    "logQ": ("in-batch softmax + logQ", InBatchSoftmaxLogQ, False),
+}
+chosen = {way: (int(best["epoch"][way]), best["rate"][way]) for way in WAYS} | {"logQ": (EPOCHS, LEARNING_RATE)}
 log_share = np.log(np.maximum(share, 1e-6)).astype(np.float32)  # (n_items,), clipped where TFRS clips
 models, results, seconds = {}, {}, {}
-for way, name in names.items():
-    model_class, added = InBatchSoftmaxLogQ if way == "logQ" else InBatchSoftmax, log_share * way.endswith("added")
+for way, (name, model_class, added) in WAYS.items():
     start = time.perf_counter()
     models[name] = [train_model(model_class, test_split.train, *chosen[way], seed)[0] for seed in SEEDS]
     seconds[name] = (time.perf_counter() - start) / len(SEEDS)
-    results[name] = [metrics.evaluate_ranking(score(model) + added, test_task) for model in models[name]]
+    results[name] = [metrics.evaluate_ranking(score(model) + added * log_share, test_task) for model in models[name]]
 
 # %%
 for name, rival in baselines.load_tuned().items():
@@ -568,9 +572,10 @@ def time_query(model, added=0):
 
 
 board = leaderboard.Leaderboard("11")
-for way, name in names.items():
+for name, _, added in WAYS.values():
     figures = {"ranking": results[name][0], "train_seconds": seconds[name]}
-    board.add(name, "two-tower", **figures, query_ms=time_query(models[name][0], log_share * way.endswith("added")))
+    shown_as = f"in-batch softmax, {name}" if added else name
+    board.add(shown_as, "two-tower", **figures, query_ms=time_query(models[name][0], added * log_share))
 board.save()
 item_vectors.save_item_vectors("11", catalogue["item_id"], vectors.numpy())
 
