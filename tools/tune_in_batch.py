@@ -15,8 +15,6 @@ from basics import ROOT
 from bench.editions import EMBEDDED, Edition, load_edition
 from bench.taught import retrieval_lesson
 
-from recsys_utils.metrics import evaluate_ranking
-
 RESULT = ROOT / "data" / "in_batch_grid.json"
 SEEDS = (1, 2, 3)
 PLAIN, ADDED, LOGQ = "plain", "plain, log q added", "logQ"

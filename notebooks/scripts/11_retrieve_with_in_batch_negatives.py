@@ -146,8 +146,7 @@ print(f"by hand {plain_loss:.4f}, TFRS {by_tfrs:.4f}")
 assert np.isclose(plain_loss, by_tfrs, atol=1e-5), "the loss worked by hand should be TFRS's"
 
 # %% [markdown]
-# It is a **sum**: the gradient grows with the batch, and with plain gradient descent the best learning rate would shrink
-# as it grows. Adagrad divides by the size of past gradients.
+# It is a **sum**, so gradients grow with the batch. Adagrad, our optimizer, divides by the size of past gradients.
 #
 # If Ann and Ben had chosen the *same* movie, each would have it as the right answer and as a negative: an **[accidental
 # hit](../docs/glossary.md#accidental-hit)**. `remove_accidental_hits` takes it out of the row. Here nothing is then
@@ -185,8 +184,8 @@ def make_query_tower():
 
 
 # %% [markdown]
-# The candidate tower adds three vectors: the movie's, its period's, and the sum of its genres'. The features start at
-# zero. A movie that training never saw has the vector of the unknown id plus what its period and genres say.
+# The candidate tower adds three vectors: the movie's, its period's, and the sum of its genres'. A movie that training
+# never saw has the vector of the unknown id plus what its period and genres say.
 
 
 # %% tags=["model"]
@@ -227,8 +226,8 @@ class InBatchSoftmax(tfrs.Model):
 # %% [markdown]
 # ## Train
 #
-# Shuffle the row numbers, cut them into batches, and gather whole batches: that is much faster than shuffling the rows
-# themselves. Each pair carries its movie's share of the training pairs, which we need later.
+# Each epoch shuffles the row numbers, cuts them into batches, and gathers whole batches at a time. Each pair carries its
+# movie's share of the training pairs, which we need later.
 
 
 # %% tags=["model"]
@@ -246,8 +245,8 @@ def read_batches(train, seed):
 
 
 # %% [markdown]
-# After training, one matrix product scores all users against the whole catalogue. TFRS has `FactorizedTopK` for that.
-# As a metric of training it would do so at each step, so we leave it out.
+# One matrix product scores all users against the whole catalogue. TFRS's metric `FactorizedTopK` would do so at each step
+# of training, so we leave it out.
 
 
 # %% tags=["model"]
@@ -276,9 +275,9 @@ def train_model(model_class, train, epochs, rate=LEARNING_RATE, seed=SEEDS[0], t
 
 
 # %% [markdown]
-# For every way to train, `data/in_batch_grid.json` holds the validation NDCG@10 of each learning rate after each epoch,
-# a mean over three seeds; `tools/tune_in_batch.py` writes it. Here is the best epoch of the plain [in-batch
-# softmax](../docs/glossary.md#in-batch-softmax) at each rate, and most popular, the same list for everybody:
+# `data/in_batch_grid.json`, written by `tools/tune_in_batch.py`, holds the validation NDCG@10 of every learning rate after
+# every epoch, a mean over three seeds. Here is the best epoch of the plain [in-batch
+# softmax](../docs/glossary.md#in-batch-softmax) at each rate, after most popular, the same list for everybody:
 
 # %%
 grid = json.loads(files.course_file("in_batch_grid.json").read_text(encoding="utf-8"))
@@ -329,8 +328,8 @@ assert np.isclose(logq_loss, by_tfrs, atol=1e-5), "TFRS should subtract log q"
 assert push[1] < push[0], "the correction should spare the popular movie"
 
 # %% [markdown]
-# The gradient pushes a negative down by its softmax share. A movie that comes four times as often is now pushed less
-# hard each time. In TFRS the repair is one argument:
+# The gradient pushes a negative down by its softmax share: what comes more often is now pushed less hard each time. In
+# TFRS the repair is one argument:
 
 
 # %% tags=["model"]
@@ -456,7 +455,7 @@ history.query("rating == 5")[[TITLE, YEAR, GENRES]].tail(5)
 
 # %% [markdown]
 # A model's favourites are first of all what the user has chosen already: that is what it learnt to score high. A
-# recommender leaves those out. With the third list, the plain model digs up movies that few have heard of.
+# recommender leaves those out.
 
 # %%
 logq_model, plain_model = models[ours][0], models["in-batch softmax"][0]

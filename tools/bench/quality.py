@@ -80,7 +80,7 @@ def lesson_07(edition: str, users: int | None) -> dict:
 
 
 def lesson_11(edition: str, users: int | None, seeds: int) -> dict:
-    """Measure lesson 11's ways to train, with several seeds, and the rates and epochs chosen for the 2016-10 edition."""
+    """Measure lesson 11's ways to train, with the rates and epochs chosen on the 2016-10 edition."""
     data = load_edition(edition, users)
     names = retrieval_lesson(data)
     grid = json.loads(course_file("in_batch_grid.json").read_text(encoding="utf-8"))
