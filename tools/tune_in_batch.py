@@ -19,7 +19,7 @@ RESULT = ROOT / "data" / "in_batch_grid.json"
 SEEDS = (1, 2, 3)
 PLAIN, ADDED, LOGQ = "plain", "plain, log q added", "logQ"
 RATES = (0.02, 0.035, 0.05, 0.07, 0.1, 0.2)
-WAYS = {PLAIN: ((*RATES, 0.4, 0.8), 20), ADDED: (RATES, 10), LOGQ: (RATES, 10)}  # rates, and the number of epochs
+WAYS = {PLAIN: ((0.1, 0.2, 0.4, 0.8), 25), ADDED: (RATES, 8), LOGQ: (RATES, 8)}  # rates, and the number of epochs
 
 
 def try_rates(data: Edition, seeds: Sequence[int]) -> list[list]:

@@ -377,15 +377,16 @@ validated, curve = train_model(InBatchSoftmaxLogQ, validation_split.train, EPOCH
 results_table(curve)
 
 # %% [markdown]
-# In the figure, see that with logQ the model is above the dashed line from the first epoch, and that more epochs do not
-# help.
+# In the figure, see that both repairs are above the dashed line from the first epoch, and that the plain model stays below
+# it, however long it trains.
 
 # %%
 figure, axes = plt.subplots()
-for way, rate in best["rate"].items():
+for (way, rate), lift in zip(best["rate"].items(), (8, -20, -26), strict=True):
     line = tried[(tried["way"] == way) & (tried["rate"] == rate)]
-    axes.plot(line["epoch"], line["NDCG@10"], marker="o")
-    axes.annotate(f"{way}, rate {rate:g}", (1, line["NDCG@10"].iloc[0]), (5, -14), textcoords="offset points")
+    axes.plot(line["epoch"], line["NDCG@10"], marker=".")
+    at = (best["epoch"][way], best["NDCG@10"][way])
+    axes.annotate(f"{way}, rate {rate:g}", at, (0, lift), textcoords="offset points")
 axes.axhline(popular, color="C6", linestyle="--")
 axes.annotate("most popular", (last_epoch, popular), (0, 4), textcoords="offset points", ha="right", color="C6")
 axes.set(
@@ -397,8 +398,8 @@ assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the g
 # %% [markdown]
 # ## Evaluate on the test
 #
-# Every choice is made. Each way is trained on all training pairs, with three seeds, and the test is read once. Beside
-# them stand the [tuned](../docs/glossary.md#tuned-baseline) rivals of
+# Every choice is made. We train on all training pairs, the plain model with one seed, both repairs with three, and read
+# the test once, together with the [tuned](../docs/glossary.md#tuned-baseline) rivals of
 # [Lesson 03](03_rank_with_classic_baselines.ipynb).
 
 # %%
@@ -411,9 +412,9 @@ chosen = {way: (int(best["epoch"][way]), best["rate"][way]) for way in WAYS} | {
 log_share = np.log(np.maximum(share, 1e-6)).astype(np.float32)  # (n_items,), clipped where TFRS clips
 models, results, seconds = {}, {}, {}
 for way, (name, model_class, added) in WAYS.items():
-    start = time.perf_counter()
-    models[name] = [train_model(model_class, test_split.train, *chosen[way], seed)[0] for seed in SEEDS]
-    seconds[name] = (time.perf_counter() - start) / len(SEEDS)
+    start, seeds = time.perf_counter(), SEEDS[:1] if way == "plain" else SEEDS
+    models[name] = [train_model(model_class, test_split.train, *chosen[way], seed)[0] for seed in seeds]
+    seconds[name] = (time.perf_counter() - start) / len(seeds)
     results[name] = [metrics.evaluate_ranking(score(model) + added * log_share, test_task) for model in models[name]]
 
 # %%
@@ -437,12 +438,17 @@ shown = pd.DataFrame.from_dict(shown, "index", columns=["coverage", "popularity"
 results_table(table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).join(shown).reset_index())
 
 # %% [markdown]
-# to be written
+# Our model beats most popular and the plain softmax. The data cannot tell it from item CF, iALS and EASE, nor one repair
+# from the other. EASE that fades and item to next item win: they read the order of time, which our towers do not see.
+# The plain model recommends what few users know.
 
 # %%
-verdict = table["verdict"]
+verdict, popularity = table["verdict"], shown["popularity"]
 assert verdict["most popular"] == verdict["in-batch softmax"] == "worse", "logQ should beat most popular and plain"
-assert not default or verdict["item to next item"] == "better", "the model should lose to what reads time"
+assert popularity["in-batch softmax"] < popularity[ours] / 2, "plain should recommend what few know"
+alike = table.loc[["item CF", "iALS", "EASE", "log q added when ranking"]]
+assert not default or (alike["low"] < 0.005).all() and (alike["high"] > -0.005).all(), "too close to call"
+assert not default or (verdict[["EASE that fades", "item to next item"]] == "better").all(), "the order should count"
 
 # %% [markdown]
 # ## Recommend, and keep seen movies out
@@ -631,7 +637,12 @@ item_vectors.save_item_vectors("11", catalogue["item_id"], vectors.numpy())
 #
 # ## Takeaways
 #
-# - to be written
+# - The batch is the negative set: the loss is a softmax over the batch's movies, and worked by hand it equals TFRS's.
+# - The plain softmax, at its own best rate and epoch, lost to most popular: it learns what is *unusually* yours.
+# - One argument, the shares, turned it. Adding $\log q$ when ranking is the same correction for a model with a fixed bias;
+#   the data could not tell the two apart.
+# - Nor could they tell our model from tuned iALS and EASE; rivals that read the order of time won.
+# - Most favourites had been seen. The index left them out and still answered with ten, also after saving and loading.
 #
 # **Next**: [Lesson 12](12_correct_sampling_bias.ipynb) takes sampling bias apart.
 #
