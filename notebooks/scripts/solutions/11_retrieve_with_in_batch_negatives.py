@@ -143,7 +143,7 @@ print({name: round(metrics.evaluate_ranking(each, validation_task).ndcg.mean(), 
 # Any index of dot products can serve it.
 
 # %% [markdown]
-# ## Exercise 4. A little less popularity
+# ## Exercise 4. Less popularity
 #
 # What the lesson calls popularity is how many users had rated a recommended movie.
 
