@@ -15,8 +15,9 @@ SEEDS = [f"seed {seed}" for seed in tune_in_batch.SEEDS]
 
 
 def test_the_grid_is_whole():
-    for way, (rates, epochs) in tune_in_batch.WAYS.items():
+    for way, (rates, epochs, seeds) in tune_in_batch.WAYS.items():
         tried = TRIED[TRIED["way"] == way]
+        assert tried[SEEDS].notna().sum(axis=1).eq(len(seeds)).all()
         assert tried.groupby("rate")["epoch"].apply(list).to_dict() == {rate: [*range(1, epochs + 1)] for rate in rates}
     assert set(TRIED["way"]) == set(tune_in_batch.WAYS)
     assert np.allclose(TRIED[SEEDS].mean(axis=1), TRIED["NDCG@10"], atol=2e-5)
@@ -33,8 +34,8 @@ def test_the_best_lies_inside(way):
 def test_a_small_search_is_written_as_the_large_one(tmp_path, monkeypatch):
     for name in ("TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # the lesson sets them
-    monkeypatch.setattr(tune_in_batch, "WAYS", {way: ((0.05,), 2) for way in tune_in_batch.WAYS})
-    rows = tune_in_batch.try_rates(load_edition(EMBEDDED, 16), seeds=[1, 2, 3])
+    monkeypatch.setattr(tune_in_batch, "WAYS", {way: ((0.05,), 2, tune_in_batch.SEEDS) for way in tune_in_batch.WAYS})
+    rows = tune_in_batch.try_rates(load_edition(EMBEDDED, 16))
     tune_in_batch.write(tmp_path / "grid.json", rows)
     written = json.loads((tmp_path / "grid.json").read_text(encoding="utf-8"))
     assert set(written) == set(GRID) and written["columns"] == GRID["columns"]

@@ -204,7 +204,7 @@ class CandidateTower(tf.keras.Model):
 
 
 # %% [markdown]
-# The model hands the vectors of a batch to TFRS's task, with the movie ids, so that it finds accidental hits.
+# The model hands the vectors of a batch to TFRS's task, with the movie ids for accidental hits.
 
 
 # %% tags=["model"]
@@ -224,8 +224,8 @@ class InBatchSoftmax(tfrs.Model):
 # %% [markdown]
 # ## Train
 #
-# Each epoch shuffles the row numbers, cuts them into batches, and gathers whole batches at a time. Each pair carries its
-# movie's share of the training pairs, which we need later.
+# Each epoch shuffles the row numbers, cuts them into batches, and gathers a batch at a time. Each pair carries its movie's
+# share of the training pairs, for later.
 
 
 # %% tags=["model"]
@@ -274,8 +274,8 @@ def train_model(model_class, train, epochs, rate=LEARNING_RATE, seed=SEEDS[0], t
 
 # %% [markdown]
 # `data/in_batch_grid.json`, written by `tools/tune_in_batch.py`, holds the validation NDCG@10 of every learning rate after
-# every epoch, a mean over three seeds. Here is the best epoch of the plain [in-batch
-# softmax](../docs/glossary.md#in-batch-softmax) at each rate, after most popular, the same list for everybody:
+# every epoch, a mean over three seeds (for the plain softmax, one). Here is most popular, the same list for everybody, and
+# the plain [in-batch softmax](../docs/glossary.md#in-batch-softmax) at its best epoch:
 
 # %%
 grid = json.loads(files.course_file("in_batch_grid.json").read_text(encoding="utf-8"))
@@ -387,9 +387,7 @@ for (way, rate), lift in zip(best["rate"].items(), (8, -20, -26), strict=True):
     axes.annotate(f"{way}, rate {rate:g}", at, (0, lift), textcoords="offset points")
 axes.axhline(popular, color="C6", linestyle="--")
 axes.annotate("most popular", (last_epoch, popular), (0, 4), textcoords="offset points", ha="right", color="C6")
-axes.set(
-    title="Validation, each at its best rate", xlabel="epoch", ylabel="NDCG@10, mean of three seeds", ylim=(0, 0.15)
-)
+axes.set(title="Validation, each at its best rate", xlabel="epoch", ylabel="NDCG@10, mean over seeds", ylim=(0, 0.15))
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
 assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the grid should be what training gives"
 
@@ -450,7 +448,7 @@ assert not default or (verdict[["EASE that fades", "item to next item"]] == "bet
 # %% [markdown]
 # ## Recommend, and keep seen movies out
 #
-# User 95 likes horror. These are the last movies that they gave five stars.
+# The last movies that user 95 gave five stars:
 
 # %% tags=["nbval-check-output"]
 history = test_split.train[test_split.train[USER_ID] == USER].merge(items, on=ITEM_ID)
@@ -633,7 +631,7 @@ item_vectors.save_item_vectors("11", catalogue["item_id"], vectors.numpy())
 # - One argument, the shares, turned it. Adding $\log q$ when ranking is the same correction for a model with a fixed bias;
 #   the data could not tell the two apart.
 # - Nor could they tell our model from tuned iALS and EASE; rivals that read the order of time won.
-# - Most favourites had been seen. The index left them out and still answered with ten, also after saving and loading.
+# - Most favourites had been seen. The index left them out and still answered with ten, saved or not.
 #
 # **Next**: [Lesson 12](12_correct_sampling_bias.ipynb) takes sampling bias apart.
 #
