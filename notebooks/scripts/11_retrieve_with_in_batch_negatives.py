@@ -374,8 +374,7 @@ validated, curve = train_model(InBatchSoftmaxLogQ, validation_split.train, EPOCH
 results_table(curve)
 
 # %% [markdown]
-# In the figure, see that both repairs are above the dashed line from the first epoch, and that the plain model stays below
-# it, however long it trains.
+# In the figure, see that both repairs are above the dashed line from the first epoch; the plain model never is.
 
 # %%
 figure, axes = plt.subplots()
@@ -385,9 +384,7 @@ for (way, rate), lift in zip(best["rate"].items(), (8, -20, -26), strict=True):
     at = (best["epoch"][way], best["NDCG@10"][way])
     axes.annotate(f"{way}, rate {rate:g}", at, (0, lift), textcoords="offset points")
 axes.axhline(popular, color="C6", linestyle="--")
-axes.annotate(
-    "most popular", (tried["epoch"].max(), popular), (0, 4), textcoords="offset points", ha="right", color="C6"
-)
+axes.text(tried["epoch"].max(), popular, "most popular", color="C6", ha="right", va="bottom")
 axes.set(title="Validation, each at its best rate", xlabel="epoch", ylabel="NDCG@10, mean over seeds", ylim=(0, 0.15))
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
 assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the grid should be what training gives"
@@ -440,8 +437,8 @@ results_table(table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spre
 
 # %%
 verdict, popularity = table["verdict"], shown["popularity"]
-assert verdict["most popular"] == verdict["in-batch softmax"] == "worse", "logQ should beat most popular and plain"
-assert popularity["in-batch softmax"] < popularity[ours] / 2, "plain should recommend what few know"
+assert not default or (verdict[["most popular", "in-batch softmax"]] == "worse").all(), "logQ should beat both"
+assert not default or popularity["in-batch softmax"] < popularity[ours] / 2, "plain should recommend what few know"
 alike = table.loc[["item CF", "iALS", "EASE", "log q added when ranking"]]
 assert not default or (alike["low"].max() < 0.005 and alike["high"].min() > -0.005), "too close to call"
 assert not default or (verdict[["EASE that fades", "item to next item"]] == "better").all(), "the order should count"
@@ -456,8 +453,7 @@ history = test_split.train[test_split.train[USER_ID] == USER].merge(items, on=IT
 history.query("rating == 5")[[TITLE, YEAR, GENRES]].tail(5)
 
 # %% [markdown]
-# A model's favourites are first of all what the user has chosen already: that is what it learnt to score high. A
-# recommender leaves those out.
+# A model's favourites are first of all what the user has chosen already: it learnt to score that high. Leave it out.
 
 # %%
 logq_model, plain_model = models[ours][0], models["in-batch softmax"][0]
