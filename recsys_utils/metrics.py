@@ -216,10 +216,12 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     check_k(k, scores.shape[1])
     check_scores("scores", scores, scores.shape)
     kth = np.partition(scores, -k, axis=1)[:, -k, None]  # (n_rows, 1)
-    above, level = scores > kth, scores == kth
-    room = k - above.sum(axis=1, keepdims=True)
-    chosen = above | (level & (level.cumsum(axis=1, dtype=np.int32) <= room))  # exactly k a row
-    columns = np.nonzero(chosen)[1].reshape(len(scores), k)
+    chosen = scores >= kth  # k a row, or more where the last place is shared
+    count = np.count_nonzero(chosen, axis=1)  # (n_rows,)
+    for row in np.flatnonzero(count > k):
+        level = np.flatnonzero(scores[row] == kth[row])
+        chosen[row, level[len(level) + k - count[row] :]] = False  # the first ones stay
+    columns = np.flatnonzero(chosen).reshape(len(scores), k) % scores.shape[1]
     order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1)
 
@@ -378,7 +380,9 @@ def _rank(scores: np.ndarray, seen: np.ndarray, relevant: np.ndarray, k: int) ->
     scores[seen] = -np.inf
     first = np.where(relevant, scores, -np.inf).argmax(axis=1)[:, None]  # column of the first hit
     level = np.take_along_axis(scores, first, axis=1)  # (n_rows, 1)
-    ahead = (scores > level) | ((scores == level) & (np.arange(scores.shape[1]) < first))
+    ahead = np.count_nonzero(scores > level, axis=1)  # (n_rows,)
+    for row in np.flatnonzero(np.count_nonzero(scores >= level, axis=1) > ahead + 1):  # others have the same score
+        ahead[row] += np.count_nonzero(scores[row, : first[row, 0]] == level[row])
     best = top_k(scores, k)  # (n_rows, k)
     listed = best[~np.take_along_axis(seen, best, axis=1)]
-    return _Ranked(np.take_along_axis(relevant, best, axis=1), 1 + ahead.sum(axis=1), listed)
+    return _Ranked(np.take_along_axis(relevant, best, axis=1), 1 + ahead, listed)

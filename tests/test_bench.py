@@ -43,7 +43,8 @@ def report():
 def test_every_model_has_its_figures(report):
     rows = {row["model"]: row for row in report["editions"][0]["rows"]}
     ranked = [tuned_name("ranking", name) if rival.settings else name for name, rival in load_tuned().items()]
-    towers = ["in-batch softmax", "in-batch softmax + logQ", "history tower"]
+    in_batch = [f"in-batch softmax{more}" for more in ("", ", log q added when ranking", " + logQ")]
+    towers = [*in_batch, "history tower"]
     rated = ["mean", *(tuned_name("random", name) for name in load_tuned("random"))]
     assert set(rows) == {*ranked, *towers, *rated} and "most popular" in rows and "biases, tuned" in rows
     for model in rated:

@@ -1,14 +1,17 @@
 """Quality of every model: each function returns rows of the leaderboard, and each user's metrics by model."""
 
+import json
 import time
 
 import numpy as np
+import pandas as pd
 from run import tuned_name
 
 from bench.editions import load_edition
 from bench.taught import history_lesson, rating_lesson, retrieval_lesson
 from recsys_utils.baselines import load_tuned, predict_with_surprise, rank, rating_model
 from recsys_utils.columns import RATING
+from recsys_utils.datasets.files import course_file
 from recsys_utils.leaderboard import Leaderboard, query_milliseconds
 from recsys_utils.metrics import RankingMetrics, evaluate_ranking, rmse
 from recsys_utils.splits import split_random
@@ -77,19 +80,25 @@ def lesson_07(edition: str, users: int | None) -> dict:
 
 
 def lesson_11(edition: str, users: int | None, seeds: int) -> dict:
-    """Measure the towers of lesson 11, trained with several seeds."""
+    """Measure lesson 11's ways to train, with the rates and epochs chosen on the 2016-10 edition."""
     data = load_edition(edition, users)
     names = retrieval_lesson(data)
+    grid = json.loads(course_file("in_batch_grid.json").read_text(encoding="utf-8"))
+    tried = pd.DataFrame(grid["tried"], columns=grid["columns"])
+    best = tried.loc[tried.groupby("way")["NDCG@10"].idxmax()].set_index("way")
+    share = data.test_task.popularity / data.test_task.popularity.sum()
+    log_share = np.log(np.maximum(share, 1e-6)).astype(np.float32)  # (n_items,)
     board, rankings = Leaderboard("11"), {}
-    for model, kind in (("in-batch softmax", "InBatchSoftmax"), ("in-batch softmax + logQ", "InBatchSoftmaxLogQ")):
-        _, curve = names["train_model"](names[kind], data.validation.train, names["EPOCHS"], data.validation_task)
-        of_seeds = []
+    for way, (name, kind, added) in names["WAYS"].items():
+        model, of_seeds = f"in-batch softmax, {name}" if added else name, []
         for seed in range(seeds, 0, -1):  # the row is that of the last, seed 1
-            names["SEED"] = seed
-            towers, seconds = names["train_at_best"](names[kind], curve)
-            rankings[model] = evaluate_ranking(names["score"](towers), data.test_task)
+            start = time.perf_counter()
+            settings = {"epochs": int(best["epoch"][way]), "rate": float(best["rate"][way]), "seed": seed}
+            towers, _ = names["train_model"](kind, data.test.train, **settings)
+            seconds = time.perf_counter() - start
+            rankings[model] = evaluate_ranking(names["score"](towers) + added * log_share, data.test_task)
             of_seeds.append(float(rankings[model].ndcg.mean()))
-        query_ms = names["time_query"](towers)
+        query_ms = names["time_query"](towers, added * log_share)
         board.add(model, "two-tower", ranking=rankings[model], train_seconds=seconds, query_ms=query_ms)
         board.rows[-1]["ndcg_at_10_of_seeds"] = of_seeds[::-1]
     return _answer(board, rankings)
