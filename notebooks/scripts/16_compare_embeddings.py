@@ -395,22 +395,23 @@ assert not default or verdict["period", "retrieval tower 11"] == "better", "what
 # %%
 on_map = np.flatnonzero(n_ratings >= ON_MAP)
 tsne = manifold.TSNE(init="pca", method="exact", random_state=SEED)
-maps = {name: tsne.fit_transform(vectors[name][on_map]) for name in ("SVD", "retrieval tower 11")}
-maps = {name: (spots - spots.mean(axis=0)) / np.abs(spots).max(axis=0) for name, spots in maps.items()}  # (n_on_map, 2)
+maps = {name: tsne.fit_transform(vectors[name][on_map]) for name in ("SVD", "retrieval tower 11")}  # (n_on_map, 2)
 
 # %% [markdown]
-# The colour is the year of release. See that the right map's islands and their parts have one colour each: they are
-# **release periods**.
+# The colour is the year of release; the outermost movies have their names. See that the islands on the right, and their
+# parts, have one colour each: they are **release periods**.
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(9, 4.6))
+figure, panels = plt.subplots(1, 2, figsize=(9, 4.8))
+years = movies[YEAR][on_map].clip(1970, 2014)  # (n_on_map,)
 for (name, spots), axes in zip(maps.items(), panels, strict=True):
-    years = movies[YEAR][on_map].clip(1970, 2014)
     dots = axes.scatter(*spots.T, c=years, cmap=plt.get_cmap("viridis", 9), s=20, edgecolor="C6", linewidth=0.4)
-    for movie in np.flatnonzero(np.isin(titles[on_map], ["Toy Story", "Alien", "Pulp Fiction", "Finding Nemo"])):
-        outside = 1.25 * spots[movie] / np.linalg.norm(spots[movie])
-        line = {"arrowstyle": "-", "color": "C6"}
-        axes.annotate(titles[on_map[movie]], spots[movie], outside, ha="center", va="center", arrowprops=line)
+    for side in ((0, 1), (0, -1), (1, 0), (-1, 0)):  # above, below, right, left
+        movie, align = (spots @ side).argmax(), {0: "center", 1: "left", -1: "right"}[side[0]]
+        label = titles[on_map[movie]].partition(",")[0].partition(":")[0].replace(" ", "\n" if side[0] else " ")
+        place = {"textcoords": "offset points", "ha": align, "va": {0: "center", 1: "bottom", -1: "top"}[side[1]]}
+        axes.annotate(label, spots[movie], 6 * np.array(side), fontsize=8, **place)
+    axes.margins(0.2, 0.1)
     axes.set(title=name, xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)", xticks=[], yticks=[])
 figure.colorbar(dots, ax=panels, label="year of release (1970: or before)", ticks=range(1970, 2020, 5))
 plt.show()
