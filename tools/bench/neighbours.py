@@ -7,7 +7,7 @@ from recsys_utils.similarity import nearest_neighbours
 
 
 def similarity(rows: int, runs: int) -> dict:
-    """Time the nearest neighbour of every film, in blocks and by lesson 16's double loop over some rows."""
+    """Time the nearest neighbour of every movie, in blocks and by lesson 16's double loop over some rows."""
     vectors = load_item_vectors("11").vectors
     double_loop = taught("16")["double_loop"]
     part = median_seconds(lambda: double_loop(vectors[:rows]), runs)
