@@ -203,9 +203,10 @@ train.head(3)
 # %% [markdown]
 # ## The loss in twenty lines
 #
-# A batch holds pairs of a user $i$ and a movie. Each user's movie is the right answer; the others' movies are the wrong
-# ones. With $q_j$ the share of movie $j$ among the pairs, and without [accidental
-# hits](../docs/glossary.md#accidental-hit), which are the user's own movie in somebody else's row:
+# The [in-batch softmax](../docs/glossary.md#in-batch-softmax): a batch holds pairs of a user $i$ and a movie. Each user's
+# movie is the right answer; the others' movies are the wrong ones. $q_j$ is the share of movie $j$ among the pairs, for
+# the [logQ correction](../docs/glossary.md#logq-correction). [Accidental hits](../docs/glossary.md#accidental-hit), which
+# are the user's own movie in somebody else's row, are left out:
 #
 # $$\mathcal{L} = -\sum_i \log \frac{e^{\ell_{ii}}}{\sum_j e^{\ell_{ij}}}, \qquad
 # \ell_{ij} = u_i \cdot v_j - \log q_j$$
