@@ -80,12 +80,12 @@ from recsys_utils.setup import set_up
 
 # %% tags=["parameters"]
 SEEDS = [1, 2, 3]
-DIM, BATCH, EPOCHS, LEARNING_RATE = 64, 1024, 4, 0.05
+DIM, BATCH, EPOCHS, LEARNING_RATE = 64, 256, 2, 0.07
 HARD, MARGIN = 64, 0.01  # hard negatives of a row; a difference in NDCG@10 that would matter to us
 USER = 95  # whose recommendations we look at
 
 # %%
-default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE, MARGIN) == ([1, 2, 3], 64, 1024, 4, 0.05, 0.01)  # for some claims
+default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE, MARGIN) == ([1, 2, 3], 64, 256, 2, 0.07, 0.01)  # for some claims
 
 # %% [markdown]
 # ## Lesson 11, in a process of its own
@@ -117,8 +117,8 @@ def run_apart(program, result, **environment):
 TRAIN_11 = """
 lesson = lessons.borrow("11", movies=movielens.load_movielens(), **SETTINGS)
 train, saved = lesson.test_split.train, {"ndcg": [], "loss": []}
-for lesson.SEED in SEEDS:
-    model, curve = lesson.train_model(lesson.InBatchSoftmaxLogQ, train, lesson.EPOCHS)
+for seed in SEEDS:
+    model, curve = lesson.train_model(lesson.InBatchSoftmaxLogQ, train, lesson.EPOCHS, seed=seed)
     saved["ndcg"].append(lesson.metrics.evaluate_ranking(lesson.score(model), lesson.test_task).ndcg)
     saved["loss"].append(curve["loss"])  # of one pair, by epoch
 """
@@ -128,7 +128,7 @@ for lesson.SEED in SEEDS:
 
 # %%
 COMPARE = """
-start, batches = lesson.time.perf_counter(), lesson.read_batches(train)
+start, batches = lesson.time.perf_counter(), lesson.read_batches(train, seed)
 model.fit(batches, verbose=0)
 saved["seconds"] = lesson.time.perf_counter() - start
 batch = next(iter(batches))
@@ -398,7 +398,7 @@ def train_model(train, seed, loss_of_batch=in_batch_softmax, epochs=EPOCHS, accu
     catalogue, pairs = describe(train)
     towers = make_towers(len(users) + 1, int(catalogue["movie"].max()) + 1, catalogue["genres"].shape[1])
     model, rng, curve = TwoTowers(*towers, loss_of_batch), np.random.default_rng(seed), []
-    model.compile(keras.optimizers.Adagrad(LEARNING_RATE, accumulator))
+    model.compile(keras.optimizers.Adagrad(LEARNING_RATE, accumulator), steps_per_execution=len(train) // BATCH)
     for epoch in range(1, epochs + 1):
         start, order = time.perf_counter(), rng.permutation(len(train))[: len(train) // BATCH * BATCH]
         shuffled = {name: column[order] for name, column in pairs.items()}
@@ -443,17 +443,19 @@ compared = comparison.compare(ndcg, "lesson 11, TFRS").set_index("model")
 results_table(compared.reset_index().rename(columns={"mean": "NDCG@10"}), digits=4)
 
 # %% [markdown]
-# Which is the better implementation? Neither: the interval excludes every difference as large as `MARGIN`. EASE, which
-# knows the same pairs, is ahead or behind as the table says, for both.
+# Level: the interval between the two implementations excludes every difference as large as `MARGIN`. Both are above most
+# popular. EASE, which knows the same pairs, cannot be told from lesson 11's model.
 
 # %%
 assert not default or -MARGIN < compared["low"]["Keras 3"] <= compared["high"]["Keras 3"] < MARGIN, "level"
-assert not default or compared["verdict"]["most popular"] == "worse", "both should beat most popular"
+assert not default or compared["verdict"]["most popular"] == "worse", "lesson 11 should beat most popular"
+assert not default or compared["verdict"]["EASE, tuned"] == comparison.CANNOT_TELL, "EASE should be near"
 
 # %% [markdown]
 # ## Speed, side by side
 #
-# Training pairs a second, in the fastest epoch after the first, which compiles. Neither evaluates while it trains.
+# Training pairs a second, in the fastest epoch after the first, which compiles. Neither evaluates while it trains, and
+# both run a whole epoch inside TensorFlow (`steps_per_execution`).
 
 # %%
 trained = len(train) // BATCH * BATCH  # pairs of one epoch
@@ -502,13 +504,12 @@ def ask(index, user_id):
 
 
 # %% [markdown]
-# For one user: the last movies with five stars, and what we recommend. A tick marks a movie that they went on to rate.
+# For one user: the last movies with five stars, and what we recommend.
 
 # %%
 liked = train.query("user_id == @USER and rating == 5")[ITEM_ID].tail(10)
-later = set(test_split.test.query("user_id == @USER")[ITEM_ID])
-recommended = ["✓ " * (movie in later) + titles[movie] for movie in ask(index, USER)]
-results_table(pd.DataFrame({"five stars": pd.Series(titles[liked].tolist()), "recommended": recommended}).fillna(""))
+shown = {"five stars": titles[liked].tolist(), "recommended": titles[ask(index, USER)].tolist()}
+results_table(pd.DataFrame({name: pd.Series(column) for name, column in shown.items()}).fillna(""))
 
 # %% [markdown]
 # `export` writes TensorFlow's SavedModel, which a server reads without Keras:
@@ -517,8 +518,8 @@ results_table(pd.DataFrame({"five stars": pd.Series(titles[liked].tolist()), "re
 import tensorflow as tf
 
 index.export(FOLDER / "index", verbose=False)
-served = tf.saved_model.load(FOLDER / "index").serve
-same = [np.array_equal(ask(index, one), ask(served, one)) for one in [USER, *users[:20]]]
+served = tf.saved_model.load(FOLDER / "index")
+same = [np.array_equal(ask(index, one), ask(served.serve, one)) for one in [USER, *users[:20]]]
 print(f"{sum(same)} of {len(same)} lists are the same after saving and loading")
 assert all(same), "the saved index should give the same movies"
 
