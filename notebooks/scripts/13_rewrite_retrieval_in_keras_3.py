@@ -96,15 +96,15 @@ default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE, MARGIN) == ([1, 2, 3], 64, 
 
 # %%
 IMPORTS = "import numpy as np; from recsys_utils import lessons; from recsys_utils.datasets import movielens\n"
-FOLDER = Path(tempfile.mkdtemp())
+TEMPORARY = tempfile.TemporaryDirectory()  # removed at the end
+FOLDER = Path(TEMPORARY.name)
 SETTINGS = {"DIM": DIM, "BATCH": BATCH, "EPOCHS": EPOCHS, "LEARNING_RATE": LEARNING_RATE}
 
 
 def run_apart(program, result, **environment):
     values = f"SEEDS, HARD, SETTINGS, RESULT = {SEEDS}, {HARD}, {SETTINGS}, {str(FOLDER / result)!r}\n"
-    done = subprocess.run(
-        [sys.executable, "-c", values + IMPORTS + program], env=os.environ | environment, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", values + IMPORTS + program]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return np.load(FOLDER / result)
 
@@ -214,7 +214,6 @@ train.head(3)
 # [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) shows what it does, and
 # [Lesson 12](12_correct_sampling_bias.ipynb) why. `keras.ops` is NumPy's interface, and runs on each backend.
 
-
 # %% tags=["model"]
 def in_batch_softmax(queries, candidates, share=None, movie=None, hard=None):
     logits = ops.matmul(queries, ops.transpose(candidates))  # (batch, batch)
@@ -249,11 +248,7 @@ assert np.isclose(loss, by_hand, atol=1e-5), "the loss worked by hand should be 
 sizes = len(users) + 1, int(catalogue["movie"].max()) + 1, catalogue["genres"].shape[1]
 diagram.draw_two_towers(
     diagram.Tower("query tower", {"user": sizes[0]}, [f"Embedding {DIM}"]),
-    diagram.Tower(
-        "candidate tower",
-        {"movie": sizes[1], "period": 24, "genres": sizes[2]},
-        [f"two embeddings and a Dense, {DIM} each, added"],
-    ),
+    diagram.Tower("candidate tower", {"movie": sizes[1], "period": 24, "genres": sizes[2]}, [f"two embeddings and a Dense, {DIM} each, added"]),
     meet="dot product, all pairs of the batch",
     loss="softmax over the batch, in keras.ops",
 )
