@@ -214,6 +214,7 @@ train.head(3)
 # [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) shows what it does, and
 # [Lesson 12](12_correct_sampling_bias.ipynb) why. `keras.ops` is NumPy's interface, and runs on each backend.
 
+
 # %% tags=["model"]
 def in_batch_softmax(queries, candidates, share=None, movie=None, hard=None):
     logits = ops.matmul(queries, ops.transpose(candidates))  # (batch, batch)
@@ -248,7 +249,11 @@ assert np.isclose(loss, by_hand, atol=1e-5), "the loss worked by hand should be 
 sizes = len(users) + 1, int(catalogue["movie"].max()) + 1, catalogue["genres"].shape[1]
 diagram.draw_two_towers(
     diagram.Tower("query tower", {"user": sizes[0]}, [f"Embedding {DIM}"]),
-    diagram.Tower("candidate tower", {"movie": sizes[1], "period": 24, "genres": sizes[2]}, [f"two embeddings and a Dense, {DIM} each, added"]),
+    diagram.Tower(
+        "candidate tower",
+        {"movie": sizes[1], "period": 24, "genres": sizes[2]},
+        [f"two embeddings and a Dense, {DIM} each, added"],
+    ),
     meet="dot product, all pairs of the batch",
     loss="softmax over the batch, in keras.ops",
 )
@@ -352,8 +357,8 @@ def by_keras_rs(queries, candidates, share, movie=None, hard=None, remove=remove
 
 
 # %% [markdown]
-# `RemoveAccidentalHits` of version 0.4.0 removes nothing. It should add the most negative number that a float can be,
-# and adds one of the *smallest*, $10^{-40}$. Two users with one movie, 7, and all scores at 0:
+# `RemoveAccidentalHits` of version 0.4.0 removes nothing. It should add a number near minus infinity, and adds one
+# near zero, $10^{-40}$. Two users with one movie, 7, and all scores at 0:
 
 # %% tags=["nbval-check-output"]
 hit = remove(np.zeros((2, 2), "float32"), np.eye(2, dtype="float32"), np.array([7, 7]))[0, 1]
@@ -378,7 +383,7 @@ for name, layer in (("keras-rs", remove), ("keras-rs, mended", RemoveHits())):
     losses[name] = [float(by_keras_rs(queries, candidates, *given, remove=layer)) for given in cases]
 right = np.isclose(losses[["keras-rs", "keras-rs, mended"]], losses[["TFRS"]], rtol=1e-5)  # (cases, 2)
 assert right[0, 0] and right[:, 1].all(), "keras-rs corrects as TFRS does, and mended it is TFRS"
-assert keras_rs.__version__ != "0.4.0" or not right[1:, 0].any(), "version 0.4.0 leaves the hits in"
+assert not default or keras_rs.__version__ != "0.4.0" or not right[1:, 0].any(), "version 0.4.0 leaves the hits in"
 results_table(losses, digits=2)
 
 # %% [markdown]
@@ -438,8 +443,8 @@ compared = comparison.compare(ndcg, "lesson 11, TFRS").set_index("model")
 results_table(compared.reset_index().rename(columns={"mean": "NDCG@10"}), digits=4)
 
 # %% [markdown]
-# Level: the interval between the two implementations excludes every difference as large as `MARGIN`. Both are above most
-# popular. EASE, which knows the same pairs, cannot be told from lesson 11's model.
+# The two implementations are level: the interval of their difference lies within `MARGIN` on both sides. Most popular is
+# worse. EASE, which knows the same pairs, cannot be told from lesson 11's model.
 
 # %%
 assert not default or -MARGIN < compared["low"]["Keras 3"] <= compared["high"]["Keras 3"] < MARGIN, "level"
@@ -460,8 +465,8 @@ seconds = {
 }
 
 # %% [markdown]
-# The cells above that make the model name no backend. So another process can run them on JAX, which is not among the
-# course's packages, since it needs several hundred megabytes. After `pip install jax` this cell adds its row:
+# The cells above that make the model name no [backend](../docs/glossary.md#backend). So another process can run them on
+# JAX. It is large, so it is not among the course's packages. After `pip install jax` this cell adds its row:
 
 # %%
 TRAIN_13 = """
