@@ -17,11 +17,11 @@ from bench.taught import retrieval_lesson
 RESULT = ROOT / "data" / "in_batch_grid.json"
 SEEDS = (1, 2, 3)
 PLAIN, ADDED, LOGQ = "plain", "plain, log q added", "logQ"
-RATES = (0.035, 0.05, 0.07, 0.1, 0.2)
+RATES = (0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.2)
 WAYS = {  # rates, number of epochs, seeds
-    PLAIN: ((0.1, 0.2, 0.4, 0.8), 20, SEEDS[:1]),  # learns slowly
-    ADDED: (RATES, 6, SEEDS),
-    LOGQ: (RATES, 6, SEEDS),
+    PLAIN: ((0.2, 0.4, 0.8, 1.6), 20, SEEDS[:1]),  # learns slowly
+    ADDED: (RATES, 10, SEEDS),
+    LOGQ: (RATES, 10, SEEDS),
 }
 
 
