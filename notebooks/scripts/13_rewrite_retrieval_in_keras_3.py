@@ -555,7 +555,7 @@ assert "to a shape" in messages['add_weight("counter"), old TFRS'] and all(messa
 # | message | cause | do |
 # |---|---|---|
 # | `requires tf.keras to be Keras version 2` | TensorFlow 2.16 and later bring Keras 3 | `pip install tf-keras`; `os.environ["TF_USE_LEGACY_KERAS"] = "1"` above the first import of TensorFlow; restart the kernel |
-# | `Cannot convert '('c', 'o', 'u', 'n', 't', 'e', 'r')' to a shape` | TFRS 0.7.3 calls `add_weight("counter")` when it makes an index or `FactorizedTopK`; Keras 3 reads the first argument as the shape | as above; or TFRS 0.7.7, which says so at import |
+# | `Cannot convert '('c', 'o', 'u', 'n', 't', 'e', 'r')' to a shape` | TFRS 0.7.3 calls `add_weight("counter")` when it makes an index or `FactorizedTopK`; Keras 3 takes the first argument for the shape, as the call above does (3.15 says: `name` must be passed as a keyword argument) | as above; or TFRS 0.7.7, which says so at import |
 # | `undefined symbol`, from scann | scann 1.4.2 is built for TensorFlow 2.20; TFRS imports scann if it is there | `tensorflow<2.21`, or `pip uninstall scann` and `BruteForce` |
 # | `A KerasTensor cannot be used as input to a TensorFlow function` | a `tf.` function in a Keras 3 model | the same name in `keras.ops` |
 # | `File format not supported` | a SavedModel is no Keras 3 model | `keras.layers.TFSMLayer`, or move the weights as above |

@@ -95,7 +95,9 @@ others, before = ranked[ranked != new_id], ops.convert_to_numpy(index(query)[1])
 assert np.array_equal(others[:100], before[:100]), "the other movies should keep their order"
 
 # %% [markdown]
-# The other movies kept their order, because a dot product looks at one movie at a time.
+# The other movies kept their order, because a dot product looks at one movie at a time. The new one stands far down, for
+# a user who likes horror, too: the vector of its id, which was never trained, says nothing of how many would choose it.
+# [Lesson 15](../15_start_cold.ipynb) asks what features can do.
 
 # %% [markdown]
 # ## Exercise 2. What the defect costs
