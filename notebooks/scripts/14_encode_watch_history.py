@@ -80,15 +80,15 @@ from recsys_utils.display import results_table
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)
 LENGTH, N_GAPS = 50, 14
-DIM, EPOCHS = 256, 9
+DIM, EPOCHS = 512, 6
 SMALL_DIM, SMALL_EPOCHS = 64, 3
-WINDOW, BATCH = 16, 1024
+WINDOW, BATCH = 16, 512
 LEARNING_RATE, DROPOUT, NORM_PENALTY = 0.07, 0.4, 0.02
 USER = 380
 
 # %%
 chosen = (SEEDS, LENGTH, N_GAPS, DIM, EPOCHS, SMALL_DIM, SMALL_EPOCHS, WINDOW, BATCH, LEARNING_RATE, DROPOUT)
-default = (*chosen, NORM_PENALTY, USER) == ((1, 2, 3), 50, 14, 256, 9, 64, 3, 16, 1024, 0.07, 0.4, 0.02, 380)
+default = (*chosen, NORM_PENALTY, USER) == ((1, 2, 3), 50, 14, 512, 6, 64, 3, 16, 512, 0.07, 0.4, 0.02, 380)
 
 # %% [markdown]
 # ## Data: a log of choices in order
@@ -228,9 +228,6 @@ class MovieVectors(tf.keras.layers.Layer):
     def call(self, movie):
         return tf.gather(self.own, movie) + tf.tensordot(tf.gather(genres, movie), self.genre, 1)  # (..., dim)
 
-    def table(self):
-        return self.own + tf.matmul(genres, self.genre)  # (n_movies, dim)
-
 
 # %% [markdown]
 # Four query towers, from simple to rich. The **id tower** knows who asks and nothing else.
@@ -311,8 +308,7 @@ class AttentionTower(RecencyTower):
 # put False wherever the row's user chose the column's movie at any time in training.
 
 # %%
-some = np.random.default_rng(1).choice(np.flatnonzero(windows["real"]), BATCH, replace=False)
-target, user = windows["target"].ravel()[some], windows["user"].ravel()[some]  # (batch,) each
+target, user = (windows[name][windows["real"]][::61][:BATCH] for name in ("target", "user"))  # (batch,) each
 accidental, own = (target[:, None] == target).sum() / BATCH, validation_task.seen[user][:, target].sum() / BATCH
 print(f"a row of {BATCH:,} holds {own - 1:.1f} other movies of its user; {accidental - 1:.1f} are accidental hits")
 assert own > 3 * accidental, "most own movies should not be accidental hits"
@@ -412,7 +408,7 @@ def ends_of(log):
 
 def score(model, log):
     queries = model.query_tower(read_windows(log, ends_of(log), 1))[:, 0]  # (n_users, dim)
-    return tf.matmul(queries, model.candidates.table(), transpose_b=True).numpy()  # (n_users, n_movies)
+    return tf.matmul(queries, model.candidates(np.arange(n_movies)), transpose_b=True).numpy()  # (n_users, n_movies)
 
 
 # %% [markdown]
@@ -432,9 +428,11 @@ results_table(rungs.reset_index())
 
 # %%
 assert not default or rungs["verdict"]["bag of history"] == "better", "a history should beat an id"
+assert not default or abs(rungs["difference"]["attention"]) < 0.01, "attention should change little"
 
 # %% [markdown]
-# One seed. Reading the history instead of an id is the largest step.
+# One seed. Reading the history instead of an id is the largest step. How far the others carry, the
+# verdicts say.
 
 # %% [markdown]
 # ## The model we keep
@@ -451,7 +449,7 @@ assert not default or curve["loss"].is_monotonic_decreasing, "training should lo
 
 # %% [markdown]
 # See on the left how the loss levels off with the learning rate. In the middle, the learnt weights of the steps back;
-# on the right, the factor of the time between. Movies of the same sitting count most.
+# on the right, the factor of the time between. The latest movies count most.
 
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3))
@@ -461,13 +459,11 @@ position, factor = model.query_tower.position.numpy(), np.exp(model.query_tower.
 middle.plot(position)
 middle.set(title="Weight of a step back", xlabel="movies before the latest", ylabel="weight")
 right.plot(factor, marker="o")
-right.set(title="Factor of the time", xlabel="minutes before the latest", ylabel="factor")
-right.set_xticks([0, 4, 8, 12], ["0", "15", "255", "4,095"])
+right.set(title="Factor of the time", xlabel="log2(1 + minutes before the latest)", ylabel="factor")
 plt.show()
 
 # %%
 assert not default or position[0] > position[1:5].mean() > position[25:].mean(), "the latest should weigh most"
-assert not default or factor[:2].mean() > factor[4:].mean(), "movies of the same sitting should count more"
 
 # %% [markdown]
 # ## Evaluate on the test
@@ -534,6 +530,13 @@ at_one_moment = comparison.compare(global_ndcg, ours).drop(columns="seed_spread"
 results_table(at_one_moment.reset_index())
 
 # %% [markdown]
+# The tower has the highest mean. With so few users, the verdicts say how far that carries: a rival with "cannot tell" may
+# be as good.
+
+# %%
+assert not default or at_one_moment["mean"].idxmax() == ours, "the tower should have the highest mean"
+
+# %% [markdown]
 # ## Recommend for one user, then and now
 #
 # A history tower has no memory of who asks, so it can be asked about any moment. This user rated movies for eleven
@@ -549,7 +552,7 @@ pd.DataFrame({name: titles[log.movie[end - 5 : end]] for name, end in moments.it
 # list lacks what this user chose soon after.
 
 # %%
-offered = model.candidates.table().numpy()  # (n_movies, dim)
+offered = model.candidates(np.arange(n_movies)).numpy()  # (n_movies, dim)
 
 
 def score_at(end):
@@ -607,19 +610,21 @@ board.save()
 #
 # ## Exercises
 #
-# 1. **A shorter memory.** Train the small recency tower with `LENGTH` 5, 20 and 100. Aim: NDCG@10 on the validation part
-#    that is level, within 0.01, from 20 on.
-# 2. **Take it apart.** Train the small recency tower with `logq=False`, `genres=False` and `one_table=True`. Aim: the
-#    part without which it is clearly worse.
-# 3. **Shuffle the ties.** Without training: order movies of the same second at random in the histories of the test, for
-#    the tower and for item to next item. Aim: what each loses.
+# 1. **A shorter memory.** Train the small recency tower with `LENGTH` 5 and 20 instead of 50. Aim: NDCG@10 on the
+#    validation part within 0.02 of the lesson's at 20.
+# 2. **Take it apart.** Train the small recency tower with `logq=False`, `own_movies_out=False` and `one_table=True`. Aim:
+#    the part without which it is clearly worse.
+# 3. **Shuffle the ties.** Without training: order movies of the same second at random in the histories that the small
+#    recency tower reads. Aim: a change of NDCG@10 below 0.01.
 #
 # [Solutions](solutions/14_encode_watch_history.ipynb)
 #
 # ## Takeaways
 #
-# - A query tower that reads the history beat the id tower.
+# - A query tower that read the history beat the id tower; attention changed little in a small tower.
+# - All queries of a sequence were one product of a triangular matrix with the history.
 # - On the test, with three seeds, the recency tower beat every tuned rival, those that read the order among them.
+# - At one moment for all users it had the highest mean, over few users.
 #
 # **Next**: [Lesson 15](15_start_cold.ipynb) asks the tower about users and movies that nobody has seen.
 #
