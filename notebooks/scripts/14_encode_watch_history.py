@@ -25,7 +25,7 @@
 # - how a history becomes a query vector: equal weights, weights that fade, attention;
 # - how to train on whole sequences at once;
 # - why a movie that a user will choose next month is no negative today;
-# - what a split by user asks, and what a split of all users at one moment asks.
+# - what a split by user asks, and what one moment for all users asks.
 #
 # **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and the logQ
 # correction, [Lesson 03](03_rank_with_classic_baselines.ipynb) for the rivals and NDCG; two minutes; 1.5 GB of memory.
@@ -59,6 +59,7 @@ from recsys_utils.setup import set_up
 
 set_up(keras=2, deterministic=True)
 
+# %% tags=["model"]
 import time
 from collections import namedtuple
 from itertools import pairwise
@@ -186,6 +187,7 @@ def read_windows(log, start, width):
     return {"movie": movie, "keep": keep, "gap": gap, "user": user, "target": target, "real": real}
 
 
+# %% tags=["model"]
 def cut_windows(log):
     before = np.arange(len(log.movie)) - log.first  # (n_events,) the user's events before
     return read_windows(log, np.flatnonzero((before > 0) & ((before - 1) % WINDOW == 0)), WINDOW)
@@ -315,7 +317,7 @@ assert own > 3 * accidental, "most own movies should not be accidental hits"
 
 # %% [markdown]
 # [Lesson 12](12_correct_sampling_bias.ipynb)'s argument for logQ needs negatives that do not depend on the user. With
-# this mask they do, so it no longer holds exactly: what we win is measured, not derived.
+# this mask they do, so it no longer holds exactly: what logQ is worth here is measured (exercise 2), not derived.
 #
 # The parts of the model are arguments, so that each can be taken away.
 
@@ -500,7 +502,7 @@ assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every lea
 # ## One moment for all users
 #
 # A split by user lets a model learn from one user's future what it is asked about another's. In the **[global
-# split](../docs/glossary.md#split)** all models learn from what was rated before one moment. Then they are asked about
+# split](../docs/glossary.md#time-split)** all models learn from what was rated before one moment. Then they are asked about
 # users who rated after it: they read each user's history, new ratings included, and look for its last fifth.
 
 # %% tags=["nbval-check-output"]
@@ -570,6 +572,8 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 #   them where the server can read them; the answer changes with the next click, without training.
 # - **The sitting shows.** Users of MovieLens rate many movies in a row, led by the site's own lists. Where users choose
 #   one movie an evening, measure again.
+# - **Rank once.** The TFRS tutorial's `FactorizedTopK` ranks the whole catalogue at each training step. We rank when
+#   training is over; `make bench` times both.
 # - **Longer histories.** The recency tower is linear in the movies. With thousands, keep the last ones and a few sums
 #   over the rest.
 
