@@ -76,7 +76,7 @@ def test_ratios_come_first_and_follow_from_the_figures(report):
         ("lesson 11", 64, published),
         ("lesson 11", 64, off),
         ("lesson 14", 64, published),
-        ("lesson 14", 256, off),
+        ("lesson 14", 512, off),
     ):
         what = f"training examples a second, vectors of {width}: {course} / {other}"
         assert ratios[what]["ratio"] == pytest.approx(speed[course, width] / speed[other, width])
@@ -127,8 +127,8 @@ def test_every_part_of_the_history_tower_is_taken_away(report):
         "recency",
         "genres",
         "logQ correction",
-        "own films left out of the negatives",
-        "two tables of film vectors",
+        "own movies left out of the negatives",
+        "two tables of movie vectors",
     ]
     assert [row["removed"] for row in others] == parts
     for row in others:

@@ -5,6 +5,13 @@ from bench.taught import history_lesson
 from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.metrics import evaluate_ranking
 
+REMOVALS = {
+    "genres": {"genres": False},
+    "logQ correction": {"logq": False},
+    "own movies left out of the negatives": {"own_movies_out": False},
+    "two tables of movie vectors": {"one_table": True},
+}
+
 
 def encoders(edition: str, users: int | None) -> dict:
     """Train lesson 14's small model with each encoder of the history."""
@@ -26,46 +33,42 @@ def sequence_towers(names: dict) -> dict[str, type]:
     """Define the encoders that are too slow for lesson 14."""
     tf, length = names["tf"], names["LENGTH"]
 
-    def lay_out(batch, values):  # (n_entries, ...) to (batch, length, ...), the latest film last
-        where = tf.stack([batch["example"], length - 1 - batch["position"]], axis=1)
-        shape = tf.concat([tf.shape(batch["person"])[:1], [length], tf.shape(values)[1:]], axis=0)
-        return tf.scatter_nd(where, values, tf.cast(shape, tf.int64))
-
     class ConvolutionTower(names["RecencyTower"]):
-        """Three films in a row make a vector, which is weighed like a film's own and added."""
+        """A movie and the two before it make a vector, which is added to the movie's own."""
 
-        def __init__(self, films, n_people, dim):
-            super().__init__(films, n_people, dim)
-            self.convolution = tf.keras.layers.Conv1D(dim, 3, padding="same", activation="relu")
+        def __init__(self, movies, n_users, dim):
+            super().__init__(movies, n_users, dim)
+            self.alone, self.convolution = movies, tf.keras.layers.Conv1D(dim, 3, padding="causal", activation="relu")
+            self.movies = self.convolve
 
-        def call(self, batch):
-            vectors = self.films.table()  # (n_films, dim)
-            sequence = lay_out(batch, tf.gather(vectors, batch["film"]))  # (batch, length, dim)
-            weights = lay_out(batch, self.weigh(batch, vectors))  # (batch, length)
-            total = tf.einsum("bl,bld->bd", weights, self.convolution(sequence))
-            return super().call(batch) + total * tf.math.rsqrt(tf.reduce_sum(weights**2, axis=1, keepdims=True) + 1e-6)
+        def convolve(self, movie):
+            h = self.alone(movie)  # (n_windows, n_read, dim)
+            return h + self.convolution(h)
 
     class GruTower(names["BagTower"]):
-        """The last state of a GRU that reads the films in order."""
+        """The last state of a GRU that reads the movies in order."""
 
-        def __init__(self, films, n_people, dim):
-            super().__init__(films, n_people, dim)
+        def __init__(self, movies, n_users, dim):
+            super().__init__(movies, n_users, dim)
             self.gru = tf.keras.layers.GRU(dim)
 
-        def call(self, batch):
-            sequence = lay_out(batch, tf.gather(self.films.table(), batch["film"]))  # (batch, length, dim)
-            present = lay_out(batch, tf.ones_like(batch["film"])) > 0  # (batch, length)
-            return self.gru(sequence, mask=present)
+        def call(self, window):
+            h, shape = self.movies(window["movie"]), tf.shape(window["target"])  # h: (n_windows, n_read, dim)
+            at = tf.range(shape[1])[:, None] + tf.range(length)  # (width, length) what each question reads
+            sequence = tf.reshape(tf.gather(h, at, axis=1), (-1, length, h.shape[2]))  # the latest movie last
+            at = tf.broadcast_to(at, (shape[0], shape[1], length))
+            present = tf.reshape(tf.gather(window["keep"], at, batch_dims=2), (-1, length))
+            return tf.reshape(self.gru(sequence, mask=present), (shape[0], shape[1], h.shape[2]))
 
     class RecencyAndGruTower(names["RecencyTower"]):
         """The recency-weighted query and the GRU's last state, added."""
 
-        def __init__(self, films, n_people, dim):
-            super().__init__(films, n_people, dim)
-            self.gru = GruTower(films, n_people, dim)
+        def __init__(self, movies, n_users, dim):
+            super().__init__(movies, n_users, dim)
+            self.gru = GruTower(movies, n_users, dim)
 
-        def call(self, batch):
-            return super().call(batch) + self.gru(batch)
+        def call(self, window):
+            return super().call(window) + self.gru(window)
 
     return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
 
@@ -76,7 +79,7 @@ def ablation(edition: str, users: int | None) -> dict:
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
     variants = {"nothing": (names["RecencyTower"], {}), "recency": (names["BagTower"], {})}
-    variants |= {name: (names["RecencyTower"], parts) for name, parts in names["REMOVALS"].items()}
+    variants |= {name: (names["RecencyTower"], parts) for name, parts in REMOVALS.items()}
     rows, ndcg = [], {}
     for removed, (tower, parts) in variants.items():
         model, _ = names["train_model"](log, tower, names["DIM"], names["EPOCHS"], **parts)

@@ -60,9 +60,9 @@ def retrieval_lesson(data: Edition) -> dict:
 
 
 def history_lesson(data: Edition) -> dict:
-    """Execute lesson 14's definitions and give them an edition's films."""
+    """Execute lesson 14's definitions and give them an edition's movies."""
     names = taught("14")
     flags = data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
     genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
-    names.update(film_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_films=len(data.items))
+    names.update(movie_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_movies=len(data.items))
     return names
