@@ -61,6 +61,7 @@ from recsys_utils.setup import set_up
 
 set_up()
 
+# %%
 import time
 import timeit
 
@@ -202,7 +203,7 @@ def nearest_in_blocks(vectors, block_size=1024):
 
 
 # %% [markdown]
-# The best of five runs, the loop's on a sample and extrapolated to all pairs:
+# The best of five runs; the loop's is extrapolated from a sample:
 
 
 # %%
@@ -340,7 +341,7 @@ period = movies[YEAR].to_numpy() // 5  # (n_items,)
 # *Alien* and *Aliens* are not independent observations. So the unit is a group: the movies of one series, of one set of
 # genres, of one period. We average within groups, and resample groups.
 
-# %% tags=["nbval-check-output"]
+# %%
 same_series = series[known].where(series[known].duplicated(keep=False))  # (n_known,) missing for single movies
 groups = {"genres": movies[GENRES][known], "period": pd.Series(period[known], known), "series": same_series}
 
@@ -354,6 +355,10 @@ def measure(each):
     return {name: pd.Series(score, known).groupby(groups[name]).mean() for name, score in found.items()}
 
 
+# %% [markdown]
+# Chance is a list of random known movies:
+
+# %% tags=["nbval-check-output"]
 steps = rng.integers(1, len(known), size=lists["SVD"].shape)  # to another movie, never to itself
 lists["chance"] = known[(np.arange(len(known))[:, None] + steps) % len(known)]
 measured = {name: measure(each) for name, each in lists.items()}
