@@ -23,13 +23,13 @@
 # **What you'll learn**
 #
 # - why a query tower that reads a history needs no training for a new user;
-# - that a model of beginnings has to learn from beginnings, and so do its rivals;
+# - that a tower for newcomers learns from the beginnings of lives (exercise 2 measures what that brings);
 # - to place a new movie by its year, genres and title;
 # - to measure both against tuned rivals that see the same.
 #
 # **What you'll need**: nothing from other lessons. [Lesson 14](14_encode_watch_history.ipynb) says more about history
 # towers, [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) about the loss, and
-# [Lesson 03](03_rank_with_classic_baselines.ipynb) about the rivals. One minute and 1.3 GB of memory.
+# [Lesson 03](03_rank_with_classic_baselines.ipynb) about the rivals. Two minutes and 1.3 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
