@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
 
 
 TOWERS = {
-    "pooled history tower": Settings(attends=False, blocks=1, heads=8, learning_rate=2e-3, epochs=12),
+    "pooled history tower": Settings(attends=False, blocks=1, heads=8, learning_rate=2e-3, epochs=10),
     "self-attention history tower": Settings(attends=True),
 }
 
@@ -102,7 +102,9 @@ class TwoTowers(keras.Model):
     def __init__(self, n_items: int, settings: Settings) -> None:
         super().__init__()
         self.n_items, self.settings = n_items, settings
-        self.watched = keras.layers.Embedding(n_items, settings.dim, keras.initializers.RandomNormal(stddev=0.02, seed=settings.seed))
+        self.watched = keras.layers.Embedding(
+            n_items, settings.dim, keras.initializers.RandomNormal(stddev=0.02, seed=settings.seed)
+        )
         self.scale = settings.dim**0.5
         self.dropout = keras.layers.Dropout(settings.dropout)
         self.blocks = [Block(settings) for _ in range(settings.blocks)]
@@ -128,7 +130,9 @@ class TwoTowers(keras.Model):
         positive = ops.sum(y_pred * ops.take(self.offered, y, axis=0), axis=1) + ops.take(self.bias, y)
         negative = ops.matmul(y_pred, ops.transpose(ops.take(self.offered, drawn, axis=0))) + ops.take(self.bias, drawn)
         negative -= np.log(min(1, self.settings.negatives / self.n_items))  # log q of an even draw
-        negative = ops.where(y[:, None] == drawn[None], NEVER, negative)  # (n_positions, negatives), accidental hits out
+        negative = ops.where(
+            y[:, None] == drawn[None], NEVER, negative
+        )  # (n_positions, negatives), accidental hits out
         return ops.mean(ops.softplus(ops.logsumexp(negative, axis=1) - positive))
 
     def scores(self, histories: list[np.ndarray]) -> np.ndarray:
@@ -148,6 +152,12 @@ def lay_out(sequences: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return items, lengths
 
 
+def count_batches(train: list[np.ndarray], settings: Settings) -> int:
+    """Say how many batches an epoch has; no sequence fills one by itself."""
+    positions = sum(min(len(sequence) - 1, settings.window) for sequence in train)
+    return max(1, positions // max(settings.positions, settings.window))
+
+
 def batches(
     train: list[np.ndarray], settings: Settings, rng: np.random.Generator
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
@@ -155,7 +165,8 @@ def batches(
     latest = [sequence[-settings.window - 1 :] for sequence in train if len(sequence) > 1]
     lengths = np.array([len(sequence) for sequence in latest])
     order = np.argsort(lengths + rng.uniform(0, 20, len(lengths)))
-    group = np.cumsum(lengths[order] - 1) // settings.positions  # (n_sequences,) the batch of each
+    done = np.cumsum(lengths[order] - 1)  # (n_sequences,) positions up to each
+    group = (done - 1) * count_batches(train, settings) // done[-1]  # (n_sequences,) the batch of each
     groups = np.split(order, np.flatnonzero(np.diff(group)) + 1)
     for number in rng.permutation(len(groups)):
         items, ends = lay_out([latest[row] for row in groups[number]])
@@ -164,16 +175,18 @@ def batches(
         yield {"items": items[:, :-1], "at": at}, items[:, 1:][real]
 
 
-def train_towers(data: Sequences, settings: Settings, folder: Path = CHECKPOINTS) -> TwoTowers:
+def train_towers(
+    data: Sequences, settings: Settings, folder: Path = CHECKPOINTS, callbacks: Sequence = ()
+) -> TwoTowers:
     """Train on every position of the training part; a run that was stopped goes on after its last whole epoch.
 
     The weights that are kept are the moving average over the last hundred steps or so.
     """
     keras.utils.set_random_seed(settings.seed)
     towers = TwoTowers(data.n_items, settings)
-    steps = sum(1 for _ in batches(data.train, settings, np.random.default_rng(settings.seed)))
+    steps = count_batches(data.train, settings)
     total = steps * settings.epochs
-    warm_up = min(200, total // 10)
+    warm_up = max(1, min(200, total // 10))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.learning_rate, warmup_steps=warm_up
     )
@@ -186,12 +199,13 @@ def train_towers(data: Sequences, settings: Settings, folder: Path = CHECKPOINTS
     vector = tf.TensorSpec([None], tf.int32)
     signature = ({"items": tf.TensorSpec([None, None], tf.int32), "at": vector}, vector)
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).prefetch(2)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     towers(next(epoch())[0])
     optimizer.build(towers.trainable_variables)
     name = zlib.crc32(repr((settings, data.n_items)).encode() + b"".join(s.tobytes() for s in data.train))
     backup = keras.callbacks.BackupAndRestore(folder / f"{name:08x}")
     verbose = 1 if sys.stderr.isatty() else 2  # a bar, or a line an epoch
-    towers.fit(dataset, epochs=settings.epochs, callbacks=[backup], verbose=verbose)
+    towers.fit(dataset, epochs=settings.epochs, callbacks=[backup, *callbacks], verbose=verbose, shuffle=False)
     return towers
 
 

@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from bench.editions import what_is_missing
 from recsys_utils.baselines import fit_directed, ials_factors
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
-from recsys_utils.comparison import bootstrap_interval
+from recsys_utils.comparison import bootstrap_interval, compare
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.metrics import RankingMetrics, RankingTask, evaluate_ranking
 
@@ -266,8 +266,8 @@ RIVALS = {
     "EASE that fades": Rival(fit_ease, {"strength": (100.0, 300.0, 1000.0)}, (0.0, 0.25, 0.5, 0.75, 1.0)),
     "item to next item": Rival(
         fit_next_item,
-        {"distance_power": (0.5, 1.0, 1.5), "window": (20,), "history_power": (0.5, 0.8), "item_power": (0.2, 0.35)},
-        (0.5, 0.75, 1.0, 1.5),
+        {"distance_power": (1.0, 1.5), "window": (20,), "history_power": (0.5, 0.75), "item_power": (0.15, 0.3, 0.45)},
+        (0.75, 1.0, 1.25, 1.5),
     ),
 }
 
@@ -301,3 +301,24 @@ def measure_rival(name: str, folder: str | None = None) -> dict:
     parts = measure_held(lambda rows: scores(as_matrix(rows, data.n_items, power)), data)
     settings |= {"power": power} if len(rival.powers) > 1 else {}
     return {"model": name, "settings": settings, "seconds": seconds, "peak_mb": round(peak.megabytes), "parts": parts}
+
+
+def with_published(rows: list[dict]) -> list[dict]:
+    """Put the published rows, whose users' metrics are not at hand, before the measured ones."""
+    published = []
+    for row in PUBLISHED:
+        test = {"users": SIZE["users"], "hr": row["hr"], "ndcg": row["ndcg"], "low": None, "high": None}
+        published.append({"model": row["model"], "source": row["source"], "parts": {"test": test}})
+    return published + rows
+
+
+def differences(rows: list[dict], part: str) -> list[dict]:
+    """Compare the towers with the strongest rival of a part, user by user, and with Holm's correction."""
+    ndcg = {row["model"]: np.array(row["parts"][part]["by_user"]) for row in rows if part in row["parts"]}
+    rivals = [model for model in ndcg if model in RIVALS]
+    if not rivals or len(ndcg) == len(rivals):
+        return []
+    strongest = max(rivals, key=lambda model: ndcg[model].mean())
+    towers = [model for model in ndcg if model not in RIVALS]
+    table = compare({model: ndcg[model] for model in [strongest, *towers]}, strongest)
+    return table[table["model"] != strongest].assign(against=strongest, part=part).to_dict("records")
