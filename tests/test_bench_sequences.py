@@ -22,7 +22,9 @@ def chains():
     """Sequences in which the next item is the one before plus one: order tells everything, popularity nothing."""
     rng = np.random.default_rng(1)
     starts, lengths = rng.integers(0, 40, 300), rng.integers(5, 20, 300)
-    return cut([np.arange(start, start + length, dtype=np.int32) % 40 for start, length in zip(starts, lengths)])
+    return cut(
+        [np.arange(start, start + length, dtype=np.int32) % 40 for start, length in zip(starts, lengths, strict=True)]
+    )
 
 
 def write(folder, name, lines, packed):
@@ -47,10 +49,10 @@ def test_the_last_two_items_are_held_out(chains):
         chains.held["test"].histories, chains.held["validation"].histories, chains.train, strict=True
     ):
         assert len(history) == len(before) + 1 and np.array_equal(before, train)
-    train, held = hold_out(chains.train + [np.array([3])])
+    train, held = hold_out([*chains.train, np.array([3])])
     assert len(held.targets) == len(chains.train) and train[-1].tolist() == [3]
     assert [len(s) + 1 for s in train[:-1]] == [len(s) for s in chains.train]
-    assert all(s[-1] == target for s, target in zip(chains.train, held.targets))
+    assert all(s[-1] == target for s, target in zip(chains.train, held.targets, strict=True))
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -168,14 +170,15 @@ class Stop(keras.callbacks.Callback):
 def test_a_run_that_was_stopped_goes_on(chains, tmp_path):
     settings = SMALL._replace(positions=400)
     whole = train_towers(chains, settings, tmp_path / "whole")
-    assert not any((tmp_path / "whole").rglob("*.h5"))  # nothing to go on from
+    again = train_towers(chains, settings, tmp_path / "whole")  # finds the end, and trains no further
     with pytest.raises(KeyboardInterrupt):
         train_towers(chains, settings, tmp_path / "stopped", [Stop()])
     assert any((tmp_path / "stopped").rglob("*.h5"))
     resumed = train_towers(chains, settings, tmp_path / "stopped")
-    assert int(resumed.optimizer.iterations) == int(whole.optimizer.iterations)
-    for one, other in zip(whole.trainable_variables, resumed.trainable_variables, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    for towers in (again, resumed):
+        assert int(towers.optimizer.iterations) == int(whole.optimizer.iterations)
+        for one, other in zip(whole.trainable_variables, towers.trainable_variables, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_the_report_of_a_folder(tmp_path, chains, monkeypatch):

@@ -203,7 +203,7 @@ def train_towers(
     towers(next(epoch())[0])
     optimizer.build(towers.trainable_variables)
     name = zlib.crc32(repr((settings, data.n_items)).encode() + b"".join(s.tobytes() for s in data.train))
-    backup = keras.callbacks.BackupAndRestore(folder / f"{name:08x}")
+    backup = keras.callbacks.BackupAndRestore(folder / f"{name:08x}", delete_checkpoint=False)
     verbose = 1 if sys.stderr.isatty() else 2  # a bar, or a line an epoch
     towers.fit(dataset, epochs=settings.epochs, callbacks=[backup, *callbacks], verbose=verbose, shuffle=False)
     return towers

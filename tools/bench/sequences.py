@@ -8,9 +8,10 @@ chosen inside the training part, on each user's last item there.
 import gzip
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -256,7 +257,7 @@ class Rival(NamedTuple):
     """A rival and the settings that are tried: each of `grid`, then each power of the histories' fading."""
 
     fit: Callable[..., Scorer]
-    grid: dict[str, tuple] = {}
+    grid: Mapping[str, tuple] = MappingProxyType({})
     powers: tuple[float, ...] = (0.0,)
 
 
