@@ -83,11 +83,16 @@ def test_histories_fade():
     np.testing.assert_allclose(matrix, [[0, 0, 1, 0, 0.5], [1, 0, 0, 0, 0]])
 
 
+def quick(name):
+    """Return a rival with few settings."""
+    if name == "iALS":
+        return RIVALS[name]._replace(grid={"factors": (8,), "regularization": (1.0, 100.0), "alpha": (5.0,)})
+    return RIVALS[name]._replace(grid={key: values[:1] for key, values in RIVALS[name].grid.items()})
+
+
 @pytest.mark.parametrize("name", RIVALS)
 def test_rivals_choose_their_settings_and_rank(name, chains):
-    rival = RIVALS[name]._replace(grid={key: values[:1] for key, values in RIVALS[name].grid.items()})
-    if name == "iALS":
-        rival = rival._replace(grid={"factors": (8,), "regularization": (1.0, 100.0), "alpha": (5.0,)})
+    rival = quick(name)
     settings, power, ndcg = choose(rival, chains.train, chains.n_items)
     assert power in rival.powers and 0 <= ndcg <= 1 and set(settings) == set(rival.grid)
     scores = rival.fit(chains.train, chains.n_items, **settings)
@@ -188,6 +193,8 @@ def test_the_report_of_a_folder(tmp_path, chains, monkeypatch):
     write(tmp_path, "train", [s + 1 for s in chains.train], True)
     write(tmp_path, "val_input", [s + 1 for s in validation.histories], True)
     write(tmp_path, "val_output", [[target + 1] for target in validation.targets], False)
+    for name in RIVALS:
+        monkeypatch.setitem(RIVALS, name, quick(name))
     monkeypatch.setattr(sequence_towers, "train_towers", lambda data, settings: TwoTowers(data.n_items, SMALL))
 
     def call(part, *arguments):
@@ -197,7 +204,8 @@ def test_the_report_of_a_folder(tmp_path, chains, monkeypatch):
     text = sequence_markdown(report)
     assert [row["model"] for row in report["rows"]] == [*RIVALS, *sequence_towers.TOWERS]
     assert "**validation**, 300 users" in text and "**test**" not in text and "published" in text
-    assert [row["against"] for row in report["differences"]] == ["item to next item"] * 2
+    assert all(row["against"] in RIVALS and row["against"] != "most popular" for row in report["differences"])
+    assert [row["model"] for row in report["differences"]] == [*sequence_towers.TOWERS]
     for row in report["rows"]:
         found = row["parts"]["validation"]
         assert found["low"] <= found["ndcg"] <= found["high"] and row["peak_mb"] > 100
