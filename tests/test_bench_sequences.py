@@ -14,7 +14,7 @@ from bench.sequences import RIVALS, as_matrix, choose, cut, hold_out, measure_he
 
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
 
-SMALL = Settings(attends=True, dim=16, window=8, negatives=10, positions=100, epochs=2)
+SMALL = Settings(attends=True, blocks=1, dim=16, window=8, negatives=10, positions=100, epochs=2)
 
 
 @pytest.fixture(scope="module")
