@@ -102,14 +102,13 @@ class TwoTowers(keras.Model):
     def __init__(self, n_items: int, settings: Settings) -> None:
         super().__init__()
         self.n_items, self.settings = n_items, settings
-        self.watched = keras.layers.Embedding(
-            n_items, settings.dim, keras.initializers.RandomNormal(stddev=0.02, seed=settings.seed)
-        )
+        normal = keras.initializers.RandomNormal(stddev=0.02)
+        self.watched = keras.layers.Embedding(n_items, settings.dim, normal)
         self.scale = settings.dim**0.5
         self.dropout = keras.layers.Dropout(settings.dropout)
         self.blocks = [Block(settings) for _ in range(settings.blocks)]
         self.last = keras.layers.LayerNormalization(epsilon=1e-6)
-        normal = keras.initializers.RandomNormal(stddev=0.02, seed=settings.seed)
+        normal = keras.initializers.RandomNormal(stddev=0.02)  # another draw: an initializer repeats its own
         self.offered = self.add_weight(shape=(n_items, settings.dim), initializer=normal, name="offered")
         self.bias = self.add_weight(shape=(n_items,), initializer="zeros", name="bias")
         self.draws = keras.random.SeedGenerator(settings.seed)
@@ -132,7 +131,7 @@ class TwoTowers(keras.Model):
         negative -= np.log(min(1, self.settings.negatives / self.n_items))  # log q of an even draw
         negative = ops.where(
             y[:, None] == drawn[None], NEVER, negative
-        )  # (n_positions, negatives), accidental hits out
+        )  # (n_positions, negatives), without the next item
         return ops.mean(ops.softplus(ops.logsumexp(negative, axis=1) - positive))
 
     def scores(self, histories: list[np.ndarray]) -> np.ndarray:
