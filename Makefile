@@ -6,16 +6,17 @@ VENV = $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python
 LESSON ?=
 REPO ?=
 QUICK ?=
+FOLDER ?=
 ROOT ?=
 # Tests of the course around the package: notebooks, benchmark, commands, packaging. `make test-quick` leaves them out.
-OF_THE_COURSE = bench colab commands community doctor lab notebooks old_notebook own_data_page pages portability \
+OF_THE_COURSE = bench bench_sequences colab commands community doctor lab notebooks old_notebook own_data_page pages portability \
 	project tools tune website
 OF_THE_PACKAGE = $(filter-out $(OF_THE_COURSE:%=tests/test_%.py),$(wildcard tests/test_*.py))
 
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 
 .PHONY: help doctor setup site-tools run site test test-quick test-all solutions portability floors colab-check browsers lab \
-	notebooks bench tune pairs lint lock badges readme
+	notebooks bench sequences tune pairs lint lock badges readme
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -67,6 +68,9 @@ notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write t
 
 bench: setup ## measure quality, speed and cost into build/bench.md in 25 minutes (or QUICK=1: a first look in 2)
 	@$(VENV) tools/bench $(QUICK)
+
+sequences: setup ## measure MovieLens-1M's published protocol alone, in an hour (or FOLDER=... of sequences)
+	@$(VENV) tools/bench sequences $(FOLDER)
 
 tune: setup ## search the settings of every rival on validation into data/tuned_baselines.json, in about four processor hours
 	@$(VENV) tools/tune.py

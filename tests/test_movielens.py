@@ -145,6 +145,15 @@ def test_layout_of_1m(make_folder):
     pd.testing.assert_frame_equal(movielens.users, pd.DataFrame(users))
 
 
+def test_ties_in_time_are_ordered_by_item_or_stay_as_in_the_file(official_files, make_folder):
+    official_files["ml-1m"]["ratings.dat"] = "7::20::4::1200\n7::10::1::1200\n3::10::5::1300\n7::30::5::1100\n"
+    folder = make_folder("ml-1m")
+    assert load_movielens("ml-1m", path=folder).ratings[ITEM_ID].tolist() == [10, 30, 10, 20]
+    assert load_movielens("ml-1m", path=folder, ties="file").ratings[ITEM_ID].tolist() == [10, 30, 20, 10]
+    with pytest.raises(ValueError, match="ties is 'time'; expected one of 'item', 'file'"):
+        load_movielens("ml-1m", path=folder, ties="time")
+
+
 @pytest.mark.parametrize("edition", OFFICIAL)
 def test_zip_file_folder_and_their_parent_give_the_same(edition, make_archive, make_folder, tmp_path, monkeypatch):
     folder = make_folder(edition)

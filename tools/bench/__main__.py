@@ -1,4 +1,7 @@
-"""Measure everything, take a quick look (with the argument 1), or be the process of one part for `measure`."""
+"""Measure everything, take a quick look (with the argument 1), or be the process of one part for `measure`.
+
+With the argument `sequences`, and perhaps a folder of them, measure the sequence protocol alone.
+"""
 
 import json
 import sys
@@ -8,10 +11,15 @@ from pathlib import Path
 
 def main() -> None:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)  # not this folder, which is a package of that one
-    if len(sys.argv) > 2:
+    if len(sys.argv) == 5:
         module, function, arguments, path = sys.argv[1:]
         result = getattr(import_module(module), function)(*json.loads(arguments))
         Path(path).write_text(json.dumps(result), encoding="utf-8")
+        return
+    if sys.argv[1:2] == ["sequences"]:
+        from bench.sequence_plan import write_sequences
+
+        write_sequences(sys.argv[2] if len(sys.argv) > 2 else None)
         return
     from basics import BUILD
 

@@ -11,6 +11,7 @@ from bench.editions import EMBEDDED, load_edition, what_is_missing
 from bench.evaluation import evaluation
 from bench.neighbours import similarity
 from bench.ratios import ratios
+from bench.sequence_plan import measure_sequences
 from bench.size import COSTS, size, slope
 from recsys_utils.datasets.movielens import EDITIONS
 
@@ -74,5 +75,7 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = processes.measure) -> d
     report["slopes"] = {cost: slope(report["sizes"], cost) for cost in COSTS}
     report["evaluations"] = [measure(evaluation, *shape) for shape in plan.evaluations]
     report["ratios"] = ratios(report, by_user)
+    if plan.thorough:
+        report["sequences"] = measure_sequences(measure=measure)
     report["minutes"] = (time.perf_counter() - start) / 60
     return report

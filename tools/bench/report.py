@@ -6,6 +6,7 @@ from tabulate import tabulate
 from bench.editions import EMBEDDED
 from bench.evaluation import RELEVANT, SEEN, WIDTH
 from bench.quality import SLOW
+from bench.sequence_plan import sequence_markdown
 from bench.speed import WIDTHS
 
 
@@ -50,6 +51,7 @@ def markdown(report: dict) -> str:
             f"The model that lesson 14 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
             "seed.",
             _ablation_table(report["ablation"]),
+            sequence_markdown(report["sequences"]),
         ]
     lines += [
         "## Training and evaluation",
