@@ -17,15 +17,14 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/12_correct_sampling_bias.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/12_correct_sampling_bias.ipynb)
 #
-# **What you'll do**: train the same two towers in nine ways that differ in one thing each, and end with a recipe that you
-# can defend with intervals.
+# **What you'll do**: train the same two towers in nine ways, one change each, and see which changes pay.
 #
 # **What you'll learn**
 #
-# - why the logQ correction works, in five lines, and what it does not promise;
-# - what correcting the positive as well changes, in theory and on MovieLens;
-# - how to estimate shares from a stream whose popularity drifts, and for which movies that fails;
-# - what temperature, hard negatives, mixed negatives and batch size buy, each at its own learning rate.
+# - why the logQ correction works, and what it does not promise;
+# - what the positive's own correction changes;
+# - how to estimate shares from a stream that drifts, and for which movies that fails;
+# - what temperature, hard and mixed negatives buy, each at its own learning rate.
 #
 # **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
 # logQ; two minutes; 1.5 GB of memory.
@@ -52,7 +51,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# TFRS is written for Keras 2, so `set_up` asks TensorFlow for it, and for operations that give the same model each time.
+# TFRS needs Keras 2. `set_up` asks for it, and for operations that give the same model each time.
 
 # %%
 from recsys_utils.setup import set_up
@@ -69,6 +68,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from scipy.special import softmax
 
 from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, RATING, TITLE, USER_ID
@@ -89,9 +89,9 @@ UNIFORM = [16, 64, 256]  # uniform negatives added to a batch
 USER = 73  # whose recommendations we look at
 
 # %%
-settings = (SEEDS, DIM, BATCH, EPOCHS, RATES, TEMPERATURES, HARD, UNIFORM, USER)  # some claims hold at these only
-grids = [0.01, 0.02, 0.05, 0.1, 0.2, 0.4], [0.1, 0.15, 0.2, 0.3, 0.5], [16, 64, 128], [16, 64, 256]
-default = settings == ([1, 2, 3], 32, 256, 3, *grids, 73)
+tuned_by = [0.01, 0.02, 0.05, 0.1, 0.2, 0.4], [0.1, 0.15, 0.2, 0.3, 0.5], [16, 64, 128], [16, 64, 256]
+default = (SEEDS, DIM, BATCH, EPOCHS, USER) == ([1, 2, 3], 32, 256, 3, 73)  # some claims hold at these settings only
+default &= (RATES, TEMPERATURES, HARD, UNIFORM) == tuned_by
 
 # %% [markdown]
 # ## A world where the truth is known
@@ -101,8 +101,7 @@ default = settings == ([1, 2, 3], 32, 256, 3, *grids, 73)
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
-truth = np.exp(rng.normal(size=(3, 20))) / np.arange(1, 21)  # (users, movies)
-truth /= truth.sum(axis=1, keepdims=True)
+truth = softmax(rng.normal(size=(3, 20)) - np.log(np.arange(1, 21)), axis=1)  # (users, movies)
 share = truth.mean(axis=0)  # (movies,)
 print(f"the most popular movie has {share.max():.0%} of all choices, the rarest {share.min():.2%}")
 
@@ -183,8 +182,7 @@ def gradients(scores, chosen, counts, way):
     pull = counts * np.exp(negative)  # (draws, movies)
     total = np.exp(right) + pull.sum(axis=1, keepdims=True) - removed * pull  # (draws, movies), by the choice
     weight = chosen / total  # (draws, movies)
-    pulled = pull * (weight.sum(axis=1, keepdims=True) - removed * weight)  # as a negative
-    return pulled + weight * np.exp(right) - chosen  # (draws, movies)
+    return pull * (weight.sum(axis=1, keepdims=True) - removed * weight) + weight * np.exp(right) - chosen
 
 
 # %% [markdown]
@@ -197,14 +195,13 @@ def minimise(chosen, way, counts, likely, steps=4000):
     scores = np.zeros(20)  # (movies,)
     for _ in range(steps):
         scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen
-    return np.exp(scores) / np.exp(scores).sum()  # (movies,)
+    return softmax(scores)  # (movies,)
 
 
 found = {way: minimise(truth[0], way, np.eye(20), share) for way in WAYS}
 table = pd.DataFrame({"minimum off, batch 2": {way: np.abs(found[way] - truth[0]).sum() / 2 for way in WAYS}})
-ratio = truth[0] / share / (truth[0] / share).sum()  # (movies,)
 assert np.allclose(found["logQ"], truth[0], atol=1e-4), "logQ's minimum should be the truth"
-assert np.allclose(found["plain"], ratio, atol=1e-3), "the plain minimum should be p / q"
+assert np.allclose(found["plain"], softmax(np.log(truth[0] / share)), atol=1e-3), "the plain minimum should be p / q"
 
 # %% [markdown]
 # Then the gradient on the way there, at random scores. `error` is the distance of the average gradient from the full
@@ -212,7 +209,7 @@ assert np.allclose(found["plain"], ratio, atol=1e-3), "the plain minimum should 
 
 # %%
 some = rng.normal(size=20)  # (movies,) scores
-full = np.exp(some) / np.exp(some).sum() - truth[0]  # (movies,) gradient of the full softmax
+full = softmax(some) - truth[0]  # (movies,) gradient of the full softmax
 for batch in (8, 64, 512):
     counts = np.random.default_rng(2).multinomial(batch - 1, share, size=20_000)  # (draws, movies)
     for way in WAYS:
@@ -258,16 +255,13 @@ def stream_shares(items, n_items, rate=0.01):
     return np.array(shares), 1 / np.maximum(gap, 1e-9)  # (n_choices,) as of then, (n_items,) as of now
 
 
-assert np.isclose(stream_shares(np.array([0, 1] * 50), 2)[1][1], 0.5), "every other time is a share of one half"
-
 # %% [markdown]
 # Over 200,000 choices, 300 movies drift from one popularity to another. Two rivals count: from the start, and faded, where
 # a choice weighs $1/e$ after 5,000 more.
 
 # %%
 before, after = (1 / order for order in (np.arange(1, 301), rng.permutation(300) + 1))  # (movies,) popularities
-drift = np.exp(np.linspace(np.log(before), np.log(after), 200))  # (moments, movies)
-drift /= drift.sum(axis=1, keepdims=True)
+drift = softmax(np.linspace(np.log(before), np.log(after), 200), axis=1)  # (moments, movies) true shares
 choices = np.concatenate([rng.choice(300, 1000, p=shares) for shares in drift])  # (200_000,)
 fade = np.exp((np.arange(len(choices)) - len(choices)) / 5000)  # (200_000,) weight of a choice
 estimates = {"counted from the start": np.bincount(choices, minlength=300) / len(choices)}  # (movies,) each
@@ -282,22 +276,14 @@ off = pd.DataFrame({name: ratios.loc[rows].median() for name, rows in groups.ite
 results_table(off.rename_axis("median of estimate / truth").reset_index(), digits=2)
 
 # %% [markdown]
-# The line is the truth. Counts from the start are stale. The stream follows the popular movies; but an estimate moves only
-# when its movie is chosen, so for what has become rare it is almost twice too high, and the movie's score, in the end, too
-# high by the logarithm of that. Faded counts follow everybody, but need a sweep over all movies.
+# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen,
+# so for what has become rare it is almost twice too high, and the movie's score, in the end, too high by the logarithm of
+# that. Faded counts follow everybody, but need a sweep over all movies.
 
 # %%
-figure, axes = plt.subplots(1, 3, sharex=True, sharey=True, figsize=(9, 3.2))
-for axis, (way, estimate) in zip(axes, estimates.items(), strict=True):
-    axis.loglog(now, estimate, ".", color="C0")
-    axis.loglog(now, now, color="C6", linewidth=1)
-    axis.set(title=way, xlabel="true share at the end")
-axes[0].set_ylabel("estimated share")
-plt.show()
-stream = off.loc["stream, rate 0.01"]
-assert abs(stream["50 most popular"] - 1) < 0.1, "the stream should follow the popular movies"
-assert 1.6 < stream["50 rarest"] < 2.1, "and be almost twice too high for the rarest"
-assert off.loc["counted from the start", "50 most popular"] < 0.9, "counts should be stale"
+popular, rare = off["50 most popular"], off["50 rarest"]  # (ways,) each
+assert abs(popular["stream, rate 0.01"] - 1) < 0.1 and popular["counted from the start"] < 0.8, "counts are stale"
+assert 1.6 < rare["stream, rate 0.01"] < 2.1 and abs(rare["faded counts"] - 1) < 0.2, "the stream is late for the rare"
 
 # %% [markdown]
 # ## MovieLens, and the towers
@@ -308,9 +294,8 @@ assert off.loc["counted from the start", "50 most popular"] < 0.9, "counts shoul
 # %% tags=["nbval-check-output"]
 ratings, movies, _ = load_movielens()
 train_and_test = splits.split_by_time(ratings)
-parts = {"validation": splits.split_by_time(train_and_test.train), "test": train_and_test}
 tasks, pairs = {}, {}
-for name, part in parts.items():
+for name, part in {"validation": splits.split_by_time(train_and_test.train), "test": train_and_test}.items():
     task = tasks[name] = metrics.make_ranking_task(*part, items=movies[ITEM_ID])
     rows = np.searchsorted(task.users, part.train[USER_ID]), np.searchsorted(task.items, part.train[ITEM_ID])
     pairs[name] = np.stack(rows).astype(np.int32)  # (2, n_pairs) rows of users and of movies
@@ -360,13 +345,10 @@ class Variant(NamedTuple):
 # %%
 def draw_batches(variant, part, seed):
     rng, (users, items), n_items = np.random.default_rng(seed), pairs[part], len(tasks[part].items)
-    size, extra = variant.batch, variant.uniform
-    steps = len(users) // size
+    size, extra, steps = variant.batch, variant.uniform, len(users) // variant.batch
     order = np.concatenate([rng.permutation(len(users))[: steps * size] for _ in range(EPOCHS)])
-    added = rng.integers(n_items, size=(EPOCHS * steps, extra))
-    candidates = np.concatenate([items[order].reshape(-1, size), added], axis=1).astype(
-        np.int32
-    )  # (steps, size + extra)
+    added = rng.integers(n_items, size=(EPOCHS * steps, extra), dtype=np.int32)
+    candidates = np.concatenate([items[order].reshape(-1, size), added], axis=1)  # (steps, size + extra)
     shares = np.bincount(items, minlength=n_items) / len(items)  # (n_items,)
     probability = ((size * shares + extra / n_items) / (size + extra))[candidates]  # (steps, size + extra)
     if variant.streamed:
@@ -434,16 +416,16 @@ def ndcg(variant, part, rate, seed):
 # negatives](../docs/glossary.md#mixed-negatives)).
 
 # %%
-base, reference = Variant(), 0.1
+base = Variant()
 grids = {
-    "temperature": {t: Variant(tfrs_loss(temperature=t), unit=True) for t in TEMPERATURES},
-    "hard negatives": {k: Variant(tfrs_loss(num_hard_negatives=k)) for k in HARD} | {BATCH - 1: base},
-    "uniform negatives": {0: base} | {n: Variant(uniform=n) for n in UNIFORM},
+    "unit vectors, temperature": {t: Variant(tfrs_loss(temperature=t), unit=True) for t in TEMPERATURES},
+    "hardest negatives kept": {k: Variant(tfrs_loss(num_hard_negatives=k)) for k in HARD} | {BATCH - 1: base},
+    "uniform negatives added": {0: base} | {n: Variant(uniform=n) for n in UNIFORM},
 }
 quality = functools.cache(lambda variant, rate: ndcg(variant, "validation", rate, SEEDS[0]).mean())
-searched = {name: {value: quality(one, reference) for value, one in grid.items()} for name, grid in grids.items()}
-own = {name: [value for value in grid if grid[value] != base] for name, grid in grids.items()}  # without the base
-chosen = {name: max(own[name], key=values.get) for name, values in searched.items()}
+searched = {name: {value: quality(one, 0.1) for value, one in grid.items()} for name, grid in grids.items()}
+best = {name: max(values, key=values.get) for name, values in searched.items()}
+chosen = {name: max(set(values) - {0, BATCH - 1}, key=values.get) for name, values in searched.items()}  # not the base
 
 # %% [markdown]
 # The dashed line is the base. The best temperature lies inside its grid. The more hard negatives we keep, the better, up
@@ -453,13 +435,12 @@ chosen = {name: max(own[name], key=values.get) for name, values in searched.item
 figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3))
 for axis, (name, values) in zip(axes, searched.items(), strict=True):
     axis.plot([f"{value:g}" for value in values], values.values(), "o-", color="C0")
-    axis.axhline(quality(base, reference), color="C6", linestyle="--")
+    axis.axhline(quality(base, 0.1), color="C6", linestyle="--")
     axis.set(xlabel=name)
 axes[0].set_ylabel("NDCG@10, validation")
-plt.show()
-kept = pd.Series(searched["hard negatives"])  # (n_settings,)
-assert not default or TEMPERATURES[0] < chosen["temperature"] < TEMPERATURES[-1], "the best should be inside the grid"
-assert not default or kept.idxmax() == BATCH - 1, "keeping all negatives should be best"
+inside = TEMPERATURES[0] < best["unit vectors, temperature"] < TEMPERATURES[-1]
+assert not default or inside, "the best temperature should be inside the grid"
+assert not default or best["hardest negatives kept"] == BATCH - 1, "keeping all negatives should be best"
 
 # %% [markdown]
 # Then every variant gets the best learning rate for itself, out of one grid and inside it.
@@ -472,10 +453,7 @@ variants = {
     "positive's own correction": Variant(own_correction),
     "shares from the stream": Variant(streamed=True),
     "batch / 4": Variant(batch=BATCH // 4),
-    f"unit vectors, temperature {chosen['temperature']}": grids["temperature"][chosen["temperature"]],
-    f"hardest {chosen['hard negatives']} negatives": grids["hard negatives"][chosen["hard negatives"]],
-    f"{chosen['uniform negatives']} uniform negatives": grids["uniform negatives"][chosen["uniform negatives"]],
-}
+} | {f"{name}: {chosen[name]}": grid[chosen[name]] for name, grid in grids.items()}
 by_rate = pd.DataFrame({rate: {name: quality(one, rate) for name, one in variants.items()} for rate in RATES})
 rate_of = by_rate.idxmax(axis=1)
 assert not default or rate_of.between(*RATES[1:-1]).all(), "no rate beyond the grid should be needed"
@@ -515,16 +493,13 @@ compared = comparison.compare(by_user, "logQ (base)").set_index("model")
 
 # %%
 figure, axis = plt.subplots(figsize=(8, 4.2))
-others = compared.drop("logQ (base)")
-others = others.loc[[*others.index[3:], *others.index[:3]]]  # towers first
+others = compared.loc[[*variants, *rivals]].drop("logQ (base)")
 for place, (name, one) in enumerate(others.iterrows()):
     axis.plot([one["low"], one["high"]], [place, place], color="C1" if name in rivals else "C0", linewidth=3)
     axis.plot(one["difference"], place, "o", color="C1" if name in rivals else "C0")
 axis.axvline(0, color="C6", linestyle="--")
-axis.set(yticks=range(len(others)), yticklabels=others.index, xlabel="NDCG@10, difference to logQ (base)")
-axis.invert_yaxis()
-plt.show()
-print(f"logQ (base): NDCG@10 {compared['mean']['logQ (base)']:.3f}")
+axis.set(yticks=range(len(others)), yticklabels=others.index, ylim=(len(others) - 0.5, -0.5))
+axis.set_xlabel(f"NDCG@10, difference to the {compared['mean']['logQ (base)']:.3f} of logQ (base)")
 
 # %% [markdown]
 # - **logQ is the whole step.** Without it, towers with a rate of their own do not beat most popular.
@@ -539,9 +514,7 @@ low, _ = comparison.bootstrap_interval((by_user["plain (no logQ)"] - by_user["mo
 assert not default or low < 0, "plain should not beat most popular"
 said = {"worse": ["most popular", "plain (no logQ)", *unit], "better": ["iALS, tuned", "EASE, tuned"]}
 for verdict, names in said.items():
-    assert not default or sorted(compared.index[compared["verdict"] == verdict]) == sorted(names), (
-        f"these are {verdict}"
-    )
+    assert not default or {*compared.index[compared["verdict"] == verdict]} == {*names}, f"these are {verdict}"
 
 # %% [markdown]
 # ## Recommend for one user
@@ -571,13 +544,12 @@ results_table(pd.DataFrame(lists))
 # %% [markdown]
 # ## In practice
 #
-# - **Count what the batch is drawn from.** If you subsample popular movies, count afterwards. With several machines, a
-#   batch is what one machine sees.
-# - **If popularity drifts**, fade the counts where you can sweep. The stream's estimate is for catalogues that are too large;
-#   its error is with the rare.
-# - **Everything else**: try it on your data, at its own rate, with an interval. Mixed negatives are meant for catalogues of
-#   which much is never chosen.
-# - **logQ learns popularity**, as choices have it. If you want less of it in the lists, take it off when you rank, where
+# - **Count what the batch is drawn from**: if you subsample popular movies, count afterwards. With several machines, a batch
+#   is what one machine sees.
+# - **If popularity drifts**, fade the counts where you can sweep.
+# - **Everything else**: try it on your data, at its own rate, with an interval. Mixed negatives are meant for catalogues
+#   of which much is never chosen.
+# - **logQ learns popularity** as choices have it. If you want less of it in the lists, take it off when you rank, where
 #   everybody can see it.
 #
 # The base goes to the leaderboard, with its first seed.
@@ -619,15 +591,14 @@ board.save()
 #
 # ## Exercises
 #
-# 1. **How small is too small.** Without training towers: `minimise` the four losses for batches of 2 to 64, with 400 drawn
-#    sets of negatives as `counts`. Aim: from a batch of 16 on, the positive's own correction ends as near the truth as
-#    logQ.
-# 2. **Half a correction.** Subtract $\alpha \log q$, with $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim:
-#    a top inside the grid, near 1.
-# 3. **No sampling at all.** Score all users against all movies in one product and train the same tables with the full
-#    softmax. Choose rate and steps on validation. Aim: SOFTAIM.
-# 4. **Count in batches.** Without training: let the clock of `stream_shares` tick once a batch of 256, as Yi et al. do, on
-#    a stream that stands still. Aim: the most popular movie's share is at most 1/256.
+# 1. **How small is too small.** Without training towers, `minimise` for batches of 2 to 64, with 400 drawn sets of negatives
+#    as `counts`. Aim: from 16 on, the positive's own correction ends as near the truth as logQ.
+# 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: a top
+#    inside the grid.
+# 3. **No sampling at all.** Train the tables with the full softmax, all users in one product. Choose rate and steps on
+#    validation. Aim: SOFTAIM.
+# 4. **Count in batches.** Without training, let the clock of `stream_shares` tick once a batch of 256, on a stream that
+#    stands still. Aim: the most popular movie's share becomes 1/256.
 #
 # [Solutions](solutions/12_correct_sampling_bias.ipynb)
 #
