@@ -89,9 +89,9 @@ UNIFORM = [16, 64, 256]  # uniform negatives added to a batch
 USER = 73  # whose recommendations we look at
 
 # %%
-tuned_by = [0.01, 0.02, 0.05, 0.1, 0.2, 0.4], [0.1, 0.15, 0.2, 0.3, 0.5], [16, 64, 128], [16, 64, 256]
 default = (SEEDS, DIM, BATCH, EPOCHS, USER) == ([1, 2, 3], 32, 256, 3, 73)  # some claims hold at these settings only
-default &= (RATES, TEMPERATURES, HARD, UNIFORM) == tuned_by
+default &= (RATES, HARD, UNIFORM) == ([0.01, 0.02, 0.05, 0.1, 0.2, 0.4], [16, 64, 128], [16, 64, 256])
+default &= TEMPERATURES == [0.1, 0.15, 0.2, 0.3, 0.5]
 
 # %% [markdown]
 # ## A world where the truth is known
@@ -149,8 +149,7 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 #    $\ell_k = s_k - \log\big((B - 1)\, q_k\big)$ for a negative.
 #
 # So subtract the logarithm of how often a movie is *expected* in the batch: once for the choice, $(B - 1)\,q_k$ times for
-# another. logQ treats the choice as if it, too, had been drawn from $q$. (Khrylchenko et al., 2025, write line 2 as a loss
-# over the negatives, weighted by $1 - \pi_j$.)
+# another (Khrylchenko et al., 2025). logQ treats the choice as if it, too, had been drawn from $q$.
 
 
 # %%
@@ -265,10 +264,9 @@ estimates["faded counts"] = np.bincount(choices, fade, minlength=300) / fade.sum
 estimates["stream, rate 0.01"] = stream_shares(choices, 300)[1]
 
 # %%
-now = drift[-1]  # (movies,) the true shares at the end
-groups = {"50 most popular": np.argsort(-now)[:50], "50 rarest": np.argsort(now)[:50]}
-ratios = pd.DataFrame({way: estimate / now for way, estimate in estimates.items()})  # (movies, ways)
-off = pd.DataFrame({name: ratios.loc[rows].median() for name, rows in groups.items()})
+order = np.argsort(-drift[-1])  # (movies,) by the true share at the end
+ratios = pd.DataFrame({way: estimate / drift[-1] for way, estimate in estimates.items()}).loc[order]  # (movies, ways)
+off = pd.DataFrame({"50 most popular": ratios[:50].median(), "50 rarest": ratios[-50:].median()})
 results_table(off.rename_axis("median of estimate / truth").reset_index(), digits=2)
 
 # %% [markdown]
@@ -484,8 +482,8 @@ for name, variant in variants.items():
 compared = comparison.compare(by_user, "logQ (base)").set_index("model")
 
 # %% [markdown]
-# Each bar is the interval of a paired difference over users and seeds, as wide as the Holm correction asks. A bar that
-# crosses the line cannot be told from the base. Rivals are in the other colour.
+# Each bar is the interval of a paired difference over users and seeds, Holm-corrected. A bar that crosses the line cannot be
+# told from the base. Rivals have the other colour.
 
 # %%
 figure, axis = plt.subplots(figsize=(8, 4.2))
@@ -518,8 +516,7 @@ for verdict, names in said.items():
 # The last movies that this user gave five stars in training:
 
 # %%
-by_id = movies.set_index(ITEM_ID)
-history = train_and_test.train.query("user_id == @USER and rating == rating.max()")
+by_id, history = movies.set_index(ITEM_ID), train_and_test.train.query("user_id == @USER and rating == 5")
 results_table(history.tail(5).join(by_id, on=ITEM_ID)[[TITLE, GENRES, RATING]], digits=1)
 
 # %% [markdown]
