@@ -102,8 +102,10 @@ results_table(by_strength.add_prefix("rate ").rename_axis("α").reset_index())
 
 # %%
 best = by_strength.max(axis=1)  # (n_alphas,)
-assert alphas[0] < best.idxmax() < alphas[-1], "the best strength should lie inside the grid"
-assert best[1] > best.max() - 0.01 and best[1] > best[0] + 0.02, "logQ should be near it, and far above none"
+assert alphas[0] < best.idxmax() < alphas[-1], f"the best strength should lie inside the grid {by_strength}"
+assert best[1] > best.max() - 0.01 and best[1] > best[0] + 0.02, (
+    f"logQ should be near it, and far above none {by_strength}"
+)
 
 # %% [markdown]
 # The figures rise to a broad top around 1 and fall behind it. With one seed, the strengths near 1 cannot be told apart, so
@@ -158,7 +160,9 @@ verdict = comparison.compare(no_sampling, "logQ (base)").set_index("model")
 results_table(verdict.reset_index())
 
 # %%
-assert verdict["verdict"]["full softmax"] == comparison.CANNOT_TELL, "the data should not tell the two apart"
+assert verdict["verdict"]["full softmax"] == comparison.CANNOT_TELL, (
+    f"the data should not tell the two apart {verdict.to_string()} {tried}"
+)
 
 # %% [markdown]
 # ## Exercise 4. Count in batches
