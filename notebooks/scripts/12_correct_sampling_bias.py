@@ -17,14 +17,14 @@
 #
 # [![Open in Colab](images/open-in-colab.svg)](https://colab.research.google.com/github/two-towers-course/two-towers/blob/main/notebooks/12_correct_sampling_bias.ipynb) [![Launch Binder](images/launch-binder.svg)](https://mybinder.org/v2/gh/two-towers-course/two-towers/main?urlpath=lab/tree/notebooks/12_correct_sampling_bias.ipynb)
 #
-# **What you'll do**: Train the same two towers in eleven ways, on a made-up world and on MovieLens, and end with a recipe
-# that you can defend with numbers.
+# **What you'll do**: train the same two towers in eight ways, one change each, and see which changes pay.
 #
 # **What you'll learn**
-# - where the logQ correction comes from, in five lines, and how to check its sign;
-# - which gradient each way of sampling has on average, beside the full softmax that all of them stand in for;
-# - how to estimate the shares from a stream when nobody has counted them;
-# - what temperature, batch size, hard negatives and uniform negatives add, and which differences are noise.
+#
+# - why the logQ correction works, and what it does not promise;
+# - what the positive's own correction changes;
+# - how to estimate shares from a stream that drifts, and for which movies that fails;
+# - what temperature, hard and mixed negatives buy.
 #
 # **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
 # logQ; two minutes; 1.5 GB of memory.
@@ -51,201 +51,191 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# TFRS is written for Keras 2, so `set_up` asks TensorFlow for it, and for operations that give the same model each time.
+# TFRS needs Keras 2. `set_up` asks for it, and for operations that give the same model each time.
 
 # %%
 from recsys_utils.setup import set_up
 
 set_up(keras=2, deterministic=True)
+
+# %%
+import functools
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from scipy.special import softmax
 
-from recsys_utils import columns, comparison, leaderboard, metrics, splits
+from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
+from recsys_utils.columns import GENRES, ITEM_ID, RATING, TITLE, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# The sizes of the made-up world and of the models, and the seeds that each of them is trained with.
+# You can change these:
 
 # %% tags=["parameters"]
-SEEDS = [1, 2, 3]
-DIM = 32
-EPOCHS = 3
-N_USERS, N_ITEMS, N_CHOICES = 500, 300, 20_000  # the made-up world
-BATCH, MOVIELENS_BATCH = 256, 1024
-
-# %% [markdown]
-# ## Two worlds
-#
-# In the first world there is nothing to know but popularity: everybody draws films from the same shares, which fall as
-# 1/rank. So we know the truth. The best ten films are the same for everybody, and how often a list of ten holds
-# somebody's next choice is the sum of its ten shares.
-
+SEEDS = [1, 2, 3]  # of the models in the test
+DIM = 32  # numbers in a vector
+BATCH, EPOCHS = 256, 3
+RATES = [0.01, 0.03, 0.1, 0.3]  # learning rates to choose from
+TEMPERATURES = [0.1, 0.15, 0.2, 0.3, 0.5]
+HARD = [32, 128]  # hard negatives kept, fewer than BATCH - 1
+UNIFORM = [16, 64, 256]  # uniform negatives added to a batch
+USER = 73  # whose recommendations we look at
 
 # %%
-class World(NamedTuple):
-    """Choices to learn from, by row numbers of users and items."""
+default = (SEEDS, DIM, BATCH, EPOCHS, USER) == ([1, 2, 3], 32, 256, 3, 73)  # some claims hold at these settings only
+default &= (RATES, HARD, UNIFORM) == ([0.01, 0.03, 0.1, 0.3], [32, 128], [16, 64, 256])
+default &= TEMPERATURES == [0.1, 0.15, 0.2, 0.3, 0.5]
 
-    user: np.ndarray  # (n_choices,)
-    item: np.ndarray  # (n_choices,)
-    n_users: int
-    n_items: int
-    batch: int
-
-    @property
-    def share(self):
-        return np.bincount(self.item, minlength=self.n_items) / len(self.item)  # (n_items,)
-
+# %% [markdown]
+# ## A world where the truth is known
+#
+# Three users choose equally often among twenty movies. We plant the probability $p(j \mid i)$ that user $i$ chooses movie
+# $j$. Movie $j$'s share of all choices, $q_j$, is the mean over users.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(1)
-truth = 1 / np.arange(1, N_ITEMS + 1)
-truth /= truth.sum()  # (n_items,) the share of each film
-made_up = World(rng.integers(0, N_USERS, N_CHOICES), rng.choice(N_ITEMS, N_CHOICES, p=truth), N_USERS, N_ITEMS, BATCH)
-print(f"the ten most popular hold {truth[:10].sum():.3f} of all choices: no list of ten can do better")
-
-# %% [markdown]
-# The second world is MovieLens, with the split and the metrics of every lesson.
-
-# %% tags=["nbval-check-output"]
-movies = load_movielens()
-split = splits.split_by_time(movies.ratings)
-task = metrics.make_ranking_task(*split, items=movies.items[columns.ITEM_ID])
-movielens = World(
-    np.searchsorted(task.users, split.train[columns.USER_ID]),
-    np.searchsorted(task.items, split.train[columns.ITEM_ID]),
-    len(task.users),
-    len(task.items),
-    MOVIELENS_BATCH,
-)
-for name, world in [("made up", made_up), ("MovieLens", movielens)]:
-    print(f"{name}: {len(world.item):,} choices, {world.n_users} people, {world.n_items:,} films")
+truth = softmax(rng.normal(size=(3, 20)) - np.log(np.arange(1, 21)), axis=1)  # (users, movies)
+share = truth.mean(axis=0)  # (movies,)
+print(f"the most popular movie has {share.max():.0%} of all choices, the rarest {share.min():.2%}")
 
 # %% [markdown]
 # ## logQ in five lines
 #
-# [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) shows what goes wrong without the correction. Here is why it is
-# right, for a batch of any size.
-#
-# 1. Person $i$ sees the batch's films $j_1, \dots, j_B$. One is theirs, drawn from $p(j \mid i)$. The others are other
-#    people's, drawn from the shares $q_j$. Which one is theirs?
-# 2. If it is film $j_k$, the batch had the probability
+# 1. In an [in-batch softmax](../docs/glossary.md#in-batch-softmax), user $i$ sees movies $j_1, \dots, j_B$. One is their choice, drawn from $p(j \mid i)$. The others are other users',
+#    drawn from the shares $q_j$.
+# 2. If theirs is $j_k$, the batch had the probability
 #    $p(j_k \mid i) \prod_{m \ne k} q_{j_m} = \frac{p(j_k \mid i)}{q_{j_k}} \prod_m q_{j_m}$. The product is the same for
 #    every $k$.
-# 3. So by Bayes' rule film $j_k$ is theirs with a probability in proportion to $p(j_k \mid i) / q_{j_k}$.
-# 4. The softmax gives it $e^{\ell_k} / \sum_m e^{\ell_m}$, and cross-entropy is least where the two agree:
-#    $\ell_k = \log p(j_k \mid i) - \log q_{j_k} + \text{a constant}$.
-# 5. We rank by $s_{ij}$ and want it to be $\log p(j \mid i)$, up to a constant. So train with
+# 3. So by Bayes' rule movie $j_k$ is theirs with a probability in proportion to $p(j_k \mid i) / q_{j_k}$.
+# 4. The softmax gives it $e^{\ell_k} / \sum_m e^{\ell_m}$. Cross-entropy is least where the two agree:
+#    $\ell_k = \log p(j_k \mid i) - \log q_{j_k}$, up to a constant.
+# 5. We rank by the score $s_{ij}$ and want it to be $\log p(j \mid i)$. So train with
 #    $\ell_{ij} = s_{ij} - \log q_j$.
 #
-# This is the argument of ranking noise-contrastive estimation (Ma and Collins, 2018). It says where the minimum of the
-# loss lies, for any batch size. It does not say that the gradient on the way there is the [full
-# softmax](../docs/glossary.md#full-softmax)'s: that holds for
-# large batches only, as the next section measures.
-#
-# Check the sign on a batch of two. Ann and Ben each choose between a little-known film and a blockbuster, and this time
-# the scores are right: $s_{ij} = \log p(j \mid i)$. Ann took the little-known film, Ben the blockbuster.
+# This is ranking [noise-contrastive estimation](https://doi.org/10.18653/v1/D18-1405) (Ma and Collins, 2018). Check the
+# sign on two users and two movies whose scores are the truth. TFRS subtracts the logarithm of the shares we give it:
 
 # %% tags=["nbval-check-output"]
-p = np.array([[0.3, 0.7], [0.05, 0.95]])  # (person, film): Ann, Ben
-q = np.array([0.1, 0.9])  # (film,): shares of the little-known film and of the blockbuster
-ann = p[0, 0] * q[1] / (p[0, 0] * q[1] + p[0, 1] * q[0])  # Ann's is the little-known one, or the blockbuster
-ben = p[1, 1] * q[0] / (p[1, 1] * q[0] + p[1, 0] * q[1])
-print(f"by Bayes' rule, the little-known film is Ann's with {ann:.3f}, the blockbuster is Ben's with {ben:.3f}")
-
-# %% [markdown]
-# TFRS subtracts the logarithm of what we give it, and its loss is the surprise at these two. Give it the inverse, and
-# the sign is wrong: a model that knows everything pays three times as much.
-
-# %% tags=["nbval-check-output"]
-scores = np.log(p).astype(np.float32)  # (person, film)
-films = np.eye(2, dtype=np.float32)  # (film, dim), so that queries @ films.T are the scores
-by_tfrs = float(tfrs.tasks.Retrieval()(scores, films, candidate_sampling_probability=q.astype(np.float32)))
-wrong_sign = -sum(np.log(np.diag(p * q) / (p * q).sum(axis=1)))
-print(f"by Bayes' rule {-np.log(ann * ben):.4f}, TFRS {by_tfrs:.4f}, with the wrong sign {wrong_sign:.4f}")
-assert np.isclose(by_tfrs, -np.log(ann * ben), atol=1e-5), "TFRS should subtract log q"
+p, q = np.array([[0.3, 0.7], [0.05, 0.95]]), np.array([0.1, 0.9])  # (users, movies), (movies,)
+by_bayes = -np.log(np.diag(p / q) / (p / q).sum(axis=1)).sum()  # user 0 chose movie 0, user 1 movie 1
+wrong_sign = -np.log(np.diag(p * q) / (p * q).sum(axis=1)).sum()
+scores, movie_vectors = np.log(p).astype(np.float32), np.eye(2, dtype=np.float32)  # scores @ movie_vectors.T = scores
+by_tfrs = tfrs.tasks.Retrieval()(scores, movie_vectors, candidate_sampling_probability=q.astype(np.float32))
+print(f"loss by Bayes' rule {by_bayes:.4f}, by TFRS {by_tfrs:.4f}, with the wrong sign {wrong_sign:.4f}")
+assert np.isclose(by_tfrs, by_bayes, atol=1e-5), "TFRS should subtract log q"
 assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like a mistake"
 
 # %% [markdown]
-# ## What they all stand in for
+# ## The positive's own correction in five lines
 #
-# The **full softmax** asks each person to pick their film out of the whole catalogue. It needs no sampling and has no
-# bias. Everything else is a cheaper stand-in, so compare gradients. Take twenty films, some scores, and draw
-# many batches: what does the gradient of the scores come to on average, and how far is it from the full softmax's?
+# The [full softmax](../docs/glossary.md#full-softmax) over the catalogue needs no sampling. Let $\pi$ be its
+# probabilities for a user, and $j$ the choice (the **positive**). Can a batch stand in for its gradient?
+#
+# 1. The full gradient is $\sum_k \pi_k \nabla s_k - \nabla s_j$.
+# 2. The choice is in every batch with certainty, so take it out of the sum:
+#    $(1 - \pi_j)\big[\sum_{k \ne j} \frac{\pi_k}{1 - \pi_j} \nabla s_k - \nabla s_j\big]$.
+# 3. Only the sum has to be sampled. With $B - 1$ negatives and [accidental
+#    hits](../docs/glossary.md#accidental-hit) removed, weights in proportion to $e^{s_k} / q_k$ estimate it.
+# 4. $\pi_j = e^{s_j} / (e^{s_j} + Z)$, where $Z$ sums over all other movies.
+#    $\frac{1}{B - 1} \sum_k e^{s_k} / q_k$ over the negatives has the mean $Z$.
+# 5. Both together are the gradient of a softmax with $\ell_j = s_j$ for the choice and
+#    $\ell_k = s_k - \log\big((B - 1)\, q_k\big)$ for a negative.
+#
+# So subtract the logarithm of how often a movie is *expected* in the batch: once for the choice, $(B - 1)\,q_k$ times for
+# another (Khrylchenko et al., 2025). logQ treats the choice as if it, too, had been drawn from $q$.
 
 
 # %%
-@tf.function(reduce_retracing=True)
-def sum_gradients(retrieval, films, weight, scores):
-    total = tf.zeros_like(scores)
-    for rows in films:
-        with tf.GradientTape() as tape:
-            tape.watch(scores)
-            candidates = tf.gather(scores, rows)[:, None]  # (batch, 1)
-            queries = tf.ones_like(candidates)  # (batch, 1), so that a film's vector is its score
-            loss = retrieval(queries, candidates, None, tf.gather(weight, rows), rows)
-        total += tf.convert_to_tensor(tape.gradient(loss, scores))
-    return total  # (n_items,)
-
-
-RETRIEVAL = {remove: tfrs.tasks.Retrieval(remove_accidental_hits=remove) for remove in (False, True)}
-
-
-def mean_gradient(scores, share, batch, corrected, remove_hits):
-    films = np.random.default_rng(1).choice(len(share), (65_536 // batch, batch), p=share).astype(np.int32)
-    weight = share if corrected else np.ones(len(share))  # (n_items,)
-    weight, scores = tf.constant(weight, tf.float32), tf.constant(scores, tf.float32)
-    return sum_gradients(RETRIEVAL[remove_hits], tf.constant(films), weight, scores).numpy() / films.size
+def own_correction(queries, candidates, ids, share):
+    scores = tf.matmul(queries, candidates, transpose_b=True)  # (batch, batch)
+    expected = tf.cast(tf.shape(ids)[0] - 1, tf.float32) * share  # (batch,) times in the batch
+    choice = tf.eye(tf.shape(ids)[0], dtype=tf.bool)
+    logits = tf.where(choice, scores, scores - tf.math.log(expected))
+    logits = tf.where((ids[:, None] == ids) & ~choice, -1e9, logits)  # accidental hits out
+    return tf.reduce_sum(tf.reduce_logsumexp(logits, axis=1) - tf.linalg.diag_part(scores))
 
 
 # %% [markdown]
-# The full softmax's gradient is its share minus the film's true one. The error is relative to the gradient's length.
+# ## Where the minimum lies, and where the gradient points
+#
+# For each set of drawn negatives, we compute the gradient of one user's scores, averaged exactly over the choice. `counts`
+# says how often each movie was drawn.
 
 # %%
-few = truth[:20] / truth[:20].sum()  # (20,)
-fresh, some = np.zeros(20), np.random.default_rng(2).normal(size=20)
-ways = {"plain": (False, False), "accidental hits removed": (False, True), "logQ": (True, False), "both": (True, True)}
-full = np.exp(some) / np.exp(some).sum() - few  # (20,)
-errors = pd.DataFrame(index=pd.Index(ways, name="gradient of"))
+WAYS = ["plain", "logQ", "logQ, hits removed", "positive's own"]
+
+
+def gradients(scores, chosen, counts, way):
+    log_q, removed = np.log(share), way in WAYS[2:]
+    right = scores - log_q * way.startswith("logQ")  # (movies,) the choice's logit
+    negative = scores - log_q * (way != "plain") - (np.log(counts[0].sum()) if way == "positive's own" else 0)
+    pull = counts * np.exp(negative)  # (draws, movies)
+    total = np.exp(right) + pull.sum(axis=1, keepdims=True) - removed * pull  # (draws, movies), by the choice
+    weight = chosen / total  # (draws, movies)
+    return pull * (weight.sum(axis=1, keepdims=True) - removed * weight) + weight * np.exp(right) - chosen
+
+
+# %% [markdown]
+# The smallest batch is the choice and one negative. Its average loss can be minimised exactly, and the softmax of the
+# scores at the minimum compared with the truth.
+
+
+# %%
+def minimise(chosen, way, counts, likely, steps=4000):
+    scores = np.zeros(20)  # (movies,)
+    for _ in range(steps):
+        scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen
+    return softmax(scores)  # (movies,)
+
+
+found = {way: minimise(truth[0], way, np.eye(20), share) for way in WAYS}
+table = pd.DataFrame({"minimum off, batch 2": {way: np.abs(found[way] - truth[0]).sum() / 2 for way in WAYS}})
+assert np.allclose(found["logQ"], truth[0], atol=1e-4), "logQ's minimum should be the truth"
+assert np.allclose(found["plain"], softmax(np.log(truth[0] / share)), atol=1e-3), "the plain minimum should be p / q"
+
+# %% [markdown]
+# Then the gradient on the way there, at random scores. `error` is the distance of the average gradient from the full
+# softmax's, `noise` the standard deviation between sets of negatives, both relative to the full gradient's length.
+
+# %%
+full = softmax(some := rng.normal(size=20)) - truth[0]  # (movies,) gradient of the full softmax at random scores
 for batch in (8, 64, 512):
-    errors[f"error, batch {batch}"] = [
-        np.linalg.norm(mean_gradient(some, few, batch, *way) - full) / np.linalg.norm(full) for way in ways.values()
-    ]
-results_table(errors.reset_index())
+    counts = np.random.default_rng(2).multinomial(batch - 1, share, size=20_000)  # (draws, movies)
+    for way in WAYS:
+        slopes = gradients(some, truth[0], counts, way)
+        table.loc[way, f"error, batch {batch}"] = np.linalg.norm(slopes.mean(axis=0) - full) / np.linalg.norm(full)
+        table.loc[way, f"noise, batch {batch}"] = np.sqrt(slopes.var(axis=0).sum()) / np.linalg.norm(full)
+results_table(table.rename_axis("way").reset_index())
 
 # %% [markdown]
-# Without [logQ](../docs/glossary.md#logq-correction) the average gradient points elsewhere, and a larger batch does not
-# turn it. With logQ the error falls with
-# the batch. Removing [accidental hits](../docs/glossary.md#accidental-hit) helps the plain softmax a little. On top of
-# logQ it is not needed: line 3 holds
-# with doubles in the batch, and taking them out leaves a small error that no batch size cures. It is small because it
-# grows with the largest shares, and these twenty films have huge ones.
-#
-# The plain softmax of a fresh model, whose scores are all 0, is the extreme case. On average a film is pushed up as the
-# choice exactly as much as it is pushed down as a negative. Popularity cannot be learnt.
+# Two statements seem to disagree, and both are true. *logQ is right for any batch size*: the **minimum** of its average
+# loss is the truth, even with one negative. *logQ is right for large batches only*: on the way there, its **gradient**
+# differs from the full softmax's, with an error and a noise that fall as the batch grows. The positive's own correction is
+# about the way: its gradient becomes the full softmax's, too, but in the smallest batch its minimum is wrong. Removing hits
+# breaks line 2 in larger batches, and leaves an error. Without logQ, both are wrong.
 
 # %%
-plain_start = mean_gradient(fresh, few, 64, False, False)
-logq_start = mean_gradient(fresh, few, 64, True, False)
-assert np.linalg.norm(plain_start) < 0.05 * np.linalg.norm(logq_start), "plain should not learn popularity"
-assert errors.loc["plain"].min() > 0.5, "without logQ the gradient should stay wrong"
-assert errors.loc["logQ"].iloc[0] > 5 * errors.loc["logQ"].iloc[-1], "with logQ the error should fall with the batch"
-assert errors.loc["logQ"].iloc[-1] < 0.05, "with logQ a large batch should have the full softmax's gradient"
-assert errors.loc["both"].iloc[-1] > errors.loc["logQ"].iloc[-1], "removing hits should leave an error"
+error, noise = ([f"{what}, batch {batch}" for batch in (8, 64, 512)] for what in ("error", "noise"))
+for way in ("logQ", "positive's own"):
+    assert table.loc[way, error].is_monotonic_decreasing and table.loc[way, error[2]] < 0.02, "errors should fall"
+assert (table[noise].diff(axis=1).iloc[:, 1:] < 0).all(axis=None), "larger batches should be less noisy"
+assert table.loc["positive's own", "minimum off, batch 2"] > 0.1, "in the smallest batch its end should be wrong"
+assert table.loc["plain", error].min() > 0.2, "without logQ the gradient should stay wrong"
+assert table.loc["logQ, hits removed", error[2]] > 3 * table.loc["logQ", error[2]], "hits removed: an error remains"
 
 # %% [markdown]
-# ## Shares from a stream
+# ## Shares from a stream that drifts
 #
-# We can count how often a film was chosen. A service that learns from a stream without an end cannot: films come and
-# go, and counts grow stale. Yi et al. (2019) keep two numbers a film: when it was last seen, and a moving average of the
-# gap between two times. The share is one over the gap. They count time in batches; a film in every batch then has a gap
-# of 1, however often it is in each. We count in choices.
+# A service learns from an endless stream. Yi et al. (2019) keep two numbers a movie: when it was last chosen, and a moving
+# average of the gap between two choices. The share is one over the gap. (Their clock ticks once a batch; ours, once a
+# choice.)
 
 
 # %%
@@ -254,469 +244,372 @@ def stream_shares(items, n_items, rate=0.01):
     shares = []
     for now, item in enumerate(items.tolist(), start=1):
         times[item] += 1
-        weight = max(rate, 1 / times[item])  # the mean at first, then the moving average
-        gap[item] += weight * (now - last[item] - gap[item])
+        gap[item] += max(rate, 1 / times[item]) * (now - last[item] - gap[item])  # the mean at first
         last[item] = now
         shares.append(1 / gap[item])
-    return np.array(shares)  # (n_choices,) each choice's film, as known at that moment
+    return np.array(shares), 1 / np.maximum(gap, 1e-9)  # (n_choices,) as of then, (n_items,) as of now
 
 
 # %% [markdown]
-# A film with a share of one half comes every other time, so its gap is 2. Then the check that matters: in the made-up
-# world we know the truth, and half-way through the stream we turn the ranks around.
+# Over 200,000 choices, 300 movies drift from one popularity to another. Two rivals count: from the start, and faded, where
+# a choice weighs $1/e$ after 5,000 more.
+
+# %%
+before, after = (1 / order for order in (np.arange(1, 301), rng.permutation(300) + 1))  # (movies,) popularities
+drift = softmax(np.linspace(np.log(before), np.log(after), 200), axis=1)  # (moments, movies) true shares
+choices = np.concatenate([rng.choice(300, 1000, p=shares) for shares in drift])  # (200_000,)
+fade = np.exp((np.arange(len(choices)) - len(choices)) / 5000)  # (200_000,) weight of a choice
+estimates = {"counted from the start": np.bincount(choices, minlength=300) / len(choices)}  # (movies,) each
+estimates["faded counts"] = np.bincount(choices, fade, minlength=300) / fade.sum()
+estimates["stream, rate 0.01"] = stream_shares(choices, 300)[1]
+
+# %%
+order = np.argsort(-drift[-1])  # (movies,) by the true share at the end
+ratios = pd.DataFrame({way: estimate / drift[-1] for way, estimate in estimates.items()}).loc[order]  # (movies, ways)
+off = pd.DataFrame({"50 most popular": ratios[:50].median(), "50 rarest": ratios[-50:].median()})
+results_table(off.rename_axis("median of estimate / truth").reset_index(), digits=2)
+
+# %% [markdown]
+# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen,
+# so for what has become rare it is 1.6 times too high, and the movie's score, in the end, too high by the logarithm of
+# that. Faded counts follow everybody, but need a sweep over all movies.
+
+# %%
+popular, rare = off["50 most popular"], off["50 rarest"]  # (ways,) each
+assert abs(popular["stream, rate 0.01"] - 1) < 0.1 and popular["counted from the start"] < 0.8, "counts are stale"
+assert 1.55 < rare["stream, rate 0.01"] < 1.75 and abs(rare["faded counts"] - 1) < 0.2, (
+    "the stream is late for the rare"
+)
+
+# %% [markdown]
+# ## MovieLens, and the towers
+#
+# Each user's last fifth of ratings is the test, the last fifth of the rest is for validation. We choose on validation, and
+# read the test once.
+
+# %% tags=["nbval-check-output"]
+ratings, movies, _ = load_movielens()
+train_and_test = splits.split_by_time(ratings)
+tasks, pairs = {}, {}
+for name, part in {"validation": splits.split_by_time(train_and_test.train), "test": train_and_test}.items():
+    task = tasks[name] = metrics.make_ranking_task(*part, items=movies[ITEM_ID])
+    rows = np.searchsorted(task.users, part.train[USER_ID]), np.searchsorted(task.items, part.train[ITEM_ID])
+    pairs[name] = np.stack(rows).astype(np.int32)  # (2, n_pairs) rows of users and of movies
+    print(f"{name}: trained on {pairs[name].shape[1]:,} choices of {len(task.users)} users, {len(task.items):,} movies")
+
+# %% [markdown]
+# The towers are two tables of vectors, without features, because the loss is what we compare.
+
+# %%
+diagram.draw_two_towers(
+    diagram.Tower("user tower", {"user id": len(task.users)}, [f"Embedding {DIM}"]),
+    diagram.Tower("movie tower", {"movie id": len(task.items)}, [f"Embedding {DIM}"]),
+    meet="dot product, all pairs of the batch",
+    loss="in-batch softmax, eight ways",
+)
+
+# %% [markdown]
+# ## One factor at a time
+#
+# The base is logQ with counted shares and accidental hits removed. Each variant changes one thing:
 
 
 # %%
-assert np.isclose(stream_shares(np.array([0, 1] * 50), 2)[-1], 0.5), "every other time is a share of one half"
-turned = np.concatenate([rng.choice(N_ITEMS, 100_000, p=shares) for shares in (truth, truth[::-1])])  # (200_000,)
-estimates = stream_shares(turned, N_ITEMS)
+def tfrs_loss(correct=True, remove_accidental_hits=True, **arguments):
+    task = tfrs.tasks.Retrieval(remove_accidental_hits=remove_accidental_hits, **arguments)
+
+    def loss(queries, candidates, ids, share):
+        return task(queries, candidates, None, share if correct else None, ids)
+
+    return loss
 
 
-def shares_known(until):
-    latest = pd.Series(estimates[:until], index=turned[:until]).groupby(level=0).last()
-    counted = np.bincount(turned[:until], minlength=N_ITEMS) / until
-    return latest.reindex(range(N_ITEMS)).to_numpy(), counted  # both (n_items,)
+class Variant(NamedTuple):
+    loss: Any = tfrs_loss()
+    batch: int = BATCH
+    uniform: int = 0  # candidates added, drawn evenly from the catalogue
+    streamed: bool = False  # shares from the stream of the training pairs
+    unit: bool = False  # vectors of length 1
 
 
 # %% [markdown]
-# On the line an estimate is right. Before the turn both are, and counts are the tidier. After it the counts mix two
-# worlds, and the estimates have followed, except on the left: the films that are now the rarest.
+# A batch is `batch` pairs, then `uniform` more movies, negatives for everybody. A movie's probability is that of this
+# mixture: its share in the first part and 1 / catalogue in the second, weighted by their sizes (Yang et al., 2020).
+
 
 # %%
-figure, axes = plt.subplots(1, 2, sharex=True, sharey=True)
-off = {}  # estimate / truth
-for axis, name, true, until in zip(axes, ["before", "after"], [truth, truth[::-1]], [100_000, 200_000], strict=True):
-    latest, counted = shares_known(until)
-    axis.loglog(true, counted, ".", color="C1", label="counted from the start")
-    axis.loglog(true, latest, ".", color="C0", label="estimated from the stream")
-    axis.loglog(true, true, color="C6", linewidth=1)
-    axis.set(title=f"{name} the turn", xlabel="true share")
-    off[name] = {"stream": latest / true, "counts": counted / true}
-axes[0].set_ylabel("estimate")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+def draw_batches(variant, part, seed):
+    rng, (users, items), n_items = np.random.default_rng(seed), pairs[part], len(tasks[part].items)
+    size, extra, steps = variant.batch, variant.uniform, len(users) // variant.batch
+    order = np.concatenate([rng.permutation(len(users))[: steps * size] for _ in range(EPOCHS)])
+    added = rng.integers(n_items, size=(EPOCHS * steps, extra), dtype=np.int32)
+    candidates = np.concatenate([items[order].reshape(-1, size), added], axis=1)  # (steps, size + extra)
+    shares = np.bincount(items, minlength=n_items) / len(items)  # (n_items,)
+    probability = ((size * shares + extra / n_items) / (size + extra))[candidates]  # (steps, size + extra)
+    if variant.streamed:
+        probability = stream_shares(items[order], n_items)[0].reshape(-1, size)
+    return users[order].reshape(-1, size), candidates, probability.astype(np.float32)
+
+
+# %% [markdown]
+# The training loop is compiled once a variant, and starts again from fresh vectors for every rate and seed.
+
+
+# %%
+def look_up(table, rows, unit):
+    vectors = tf.gather(table, rows)  # (n_rows, dim)
+    return tf.math.l2_normalize(vectors, axis=1) if unit else vectors
+
+
+def train_step(variant, tables, optimizer, users, candidates, share):
+    with tf.GradientTape() as tape:
+        vectors = [look_up(table, rows, variant.unit) for table, rows in zip(tables, (users, candidates), strict=True)]
+        loss = variant.loss(*vectors, candidates, share)
+    optimizer.apply_gradients(zip(tape.gradient(loss, tables), tables, strict=True))
+
+
+# %%
+@functools.cache
+def compile_loop(variant):
+    tables = [tf.Variable(tf.zeros((rows, DIM))) for rows in task.seen.shape]  # of users, of movies
+    optimizer = tf.keras.optimizers.Adagrad()
+    optimizer.build(tables)
+    shapes = [(None, variant.batch)] + 2 * [(None, variant.batch + variant.uniform)]
+
+    @tf.function(input_signature=[*map(tf.TensorSpec, shapes, (tf.int32, tf.int32, tf.float32))])
+    def loop(users, candidates, share):
+        for step in tf.range(tf.shape(users)[0]):
+            train_step(variant, tables, optimizer, users[step], candidates[step], share[step])
+
+    return tables, optimizer, [variable.numpy() for variable in optimizer.variables], loop
+
+
+# %%
+def train(variant, part, rate, seed):
+    tables, optimizer, fresh, loop = compile_loop(variant)
+    rng = np.random.default_rng(seed)
+    for table in tables:
+        table.assign(rng.uniform(-0.05, 0.05, table.shape))
+    for variable, value in zip(optimizer.variables, fresh, strict=True):
+        variable.assign(value)
+    optimizer.learning_rate = rate
+    loop(*draw_batches(variant, part, seed))
+    users, items = (look_up(table, tf.range(table.shape[0]), variant.unit) for table in tables)  # (rows, dim) each
+    return tf.matmul(users, items, transpose_b=True).numpy()  # (n_users, n_items)
+
+
+def ndcg(variant, part, rate, seed):
+    return metrics.evaluate_ranking(train(variant, part, rate, seed), tasks[part]).ndcg  # (n_users,)
+
+
+# %% [markdown]
+# ## Choose on validation
+#
+# Three variants have a number of their own, chosen at a rate of 0.1 with one seed: the
+# [temperature](../docs/glossary.md#temperature) that divides the scores of unit vectors, which lie between −1 and 1; how
+# many of the [hardest negatives](../docs/glossary.md#hard-negative) to keep; how many uniform ones to add ([mixed
+# negatives](../docs/glossary.md#mixed-negatives)).
+
+# %%
+base = Variant()
+grids = {
+    "unit vectors, temperature": {t: Variant(tfrs_loss(temperature=t), unit=True) for t in TEMPERATURES},
+    "hardest negatives kept": {k: Variant(tfrs_loss(num_hard_negatives=k)) for k in HARD} | {BATCH - 1: base},
+    "uniform negatives added": {0: base} | {n: Variant(uniform=n) for n in UNIFORM},
+}
+quality = functools.cache(lambda variant, rate: ndcg(variant, "validation", rate, SEEDS[0]).mean())
+searched = {name: {value: quality(one, 0.1) for value, one in grid.items()} for name, grid in grids.items()}
+best = {name: max(values, key=values.get) for name, values in searched.items()}
+best["uniform negatives added"] = max(UNIFORM, key=searched["uniform negatives added"].get)  # 0 is the base
+
+# %% [markdown]
+# The dashed line is the base. The best temperature lies inside its grid. The more hard negatives we keep, the better, up
+# to all 255, which is the base, so they go no further. Uniform negatives hardly matter.
+
+# %%
+figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3))
+for axis, (name, values) in zip(axes, searched.items(), strict=True):
+    axis.plot([f"{value:g}" for value in values], values.values(), "o-", color="C0")
+    axis.axhline(quality(base, 0.1), color="C6", linestyle="--")
+    axis.set(xlabel=name)
+axes[0].set_ylabel("NDCG@10, validation")
+assert not default or best["unit vectors, temperature"] in TEMPERATURES[1:-1], "the best should be inside the grid"
+assert not default or best["hardest negatives kept"] == BATCH - 1, "keeping all negatives should be best"
+
+# %% [markdown]
+# Then every variant gets the best learning rate for itself, out of one grid and inside it.
+
+# %%
+variants = {
+    "plain (no logQ)": Variant(tfrs_loss(correct=False)),
+    "logQ (base)": base,
+    "accidental hits kept": Variant(tfrs_loss(remove_accidental_hits=False)),
+    "positive's own correction": Variant(own_correction),
+    "shares from the stream": Variant(streamed=True),
+    "batch / 4": Variant(batch=BATCH // 4),
+} | {f"{name}: {best[name]}": grid[best[name]] for name, grid in grids.items() if grid[best[name]] != base}
+by_rate = pd.DataFrame({rate: {name: quality(one, rate) for name, one in variants.items()} for rate in RATES})
+rate_of = by_rate.idxmax(axis=1)
+assert not default or rate_of.isin(RATES[1:-1]).all(), "no rate beyond the grid should be needed"
+results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").reset_index())
+
+# %% [markdown]
+# ## Test: what each change buys
+#
+# We train with three seeds and read the test. The marks to beat are most popular and two tuned models of [Lesson
+# 03](03_rank_with_classic_baselines.ipynb) that see the same choices.
+
+# %%
+task = tasks["test"]
+tuned = baselines.load_tuned()
+ials = [baselines.ials_factors(task, **tuned["iALS"].settings, seed=seed) for seed in SEEDS]
+rivals = {
+    "most popular": [np.tile(task.popularity, (len(task.users), 1))],
+    "iALS, tuned": [factors.users @ factors.items.T for factors in ials],
+    "EASE, tuned": [baselines.fit_ease(task.seen, **tuned["EASE"].settings).scores(task.seen)],
+}
+by_user = {name: np.stack([metrics.evaluate_ranking(one, task).ndcg for one in runs]) for name, runs in rivals.items()}
+
+# %%
+seconds, shown, rankings = {}, {}, {}
+row = np.searchsorted(task.users, USER)
+for name, variant in variants.items():
+    start = time.perf_counter()
+    scores = [train(variant, "test", rate_of[name], seed) for seed in SEEDS]  # (n_users, n_items) each
+    seconds[name], shown[name] = (time.perf_counter() - start) / len(SEEDS), scores[0][row]
+    rankings[name] = [metrics.evaluate_ranking(one, task) for one in scores]
+    by_user[name] = np.stack([ranking.ndcg for ranking in rankings[name]])  # (n_seeds, n_users)
+compared = comparison.compare(by_user, "logQ (base)").set_index("model")
+
+# %% [markdown]
+# Each bar is the interval of a paired difference over users and seeds, Holm-corrected. Where it crosses the line, the data
+# cannot tell. Rivals have the other colour.
+
+# %%
+figure, axis = plt.subplots(figsize=(8, 4.2))
+others = compared.loc[[*variants, *rivals]].drop("logQ (base)")
+for place, (name, one) in enumerate(others.iterrows()):
+    colour = "C1" if name in rivals else "C0"
+    axis.plot(one[["low", "difference", "high"]], [place] * 3, "o-", markevery=[1], color=colour, linewidth=3)
+axis.axvline(0, color="C6", linestyle="--")
+axis.set(yticks=range(len(others)), yticklabels=others.index + ": " + others["verdict"], ylim=(len(others) - 0.5, -0.5))
+axis.set_xlabel(f"NDCG@10, difference to the {compared['mean']['logQ (base)']:.3f} of logQ (base)")
 plt.show()
 
+# %% [markdown]
+# - **logQ is the whole step.** Without it, towers with a rate of their own do not beat most popular.
+# - **No other change is better**, each at its own rate. Where a bar crosses the line, the data cannot tell.
+# - **Tuned EASE is better** than all. The loss is corrected; what is missing is in the towers, which know a user by an id
+#   alone.
+
 # %%
-for name, ratios in off.items():
-    error = {way: np.nanmedian(np.abs(ratio - 1)) for way, ratio in ratios.items()}
-    print(
-        f"{name} the turn, half of the films are off by at most {error['stream']:.0%} (counts: {error['counts']:.0%})"
-    )
-    assert error["stream"] < 0.2, "half of the estimates should be within 20 % of the truth"
-assert error["counts"] > 2 * error["stream"], "after the turn counts from the start should be stale"
-rarest = np.nanmedian(off["after"]["stream"][:50])  # the ranks are turned: the first fifty are now the rarest
-print(f"the fifty rarest after the turn: {rarest:.1f} times their true share")
-assert rarest > 1.5, "a film that is seldom seen should be slow to follow"
+low, _ = comparison.bootstrap_interval((by_user["plain (no logQ)"] - by_user["most popular"]).mean(axis=0))
+assert not default or low < 0, "plain should not beat most popular"
+worse, better = (set(compared.index[compared["verdict"] == verdict]) for verdict in ("worse", "better"))
+assert not default or {"most popular", "plain (no logQ)"} <= worse, "logQ should beat both"
+assert not default or {"EASE, tuned"} <= better <= {"iALS, tuned", "EASE, tuned"}, "only rivals should be better"
 
 # %% [markdown]
-# A film's estimate moves only when the film comes, so what has become rare is slow to follow. We train with both counts
-# and estimates. Our choices come in a random order, so there the shares stand still.
+# ## Recommend for one user
 #
-# ## One trainer for all variants
-#
-# A variant differs from the [plain in-batch softmax](../docs/glossary.md#in-batch-softmax) in the fields it sets.
-# `temperature` also scales both vectors to
-# length 1, since without that it only changes the units of the scores.
-
+# The last movies that this user gave five stars in training:
 
 # %%
-class Variant(NamedTuple):
-    """A way to train; the defaults are the plain in-batch softmax."""
-
-    shares: str | None = None  # logQ with shares that are "counted" or "streamed"
-    remove_hits: bool = False
-    batch: float = 1  # as a multiple of the world's
-    temperature: float | None = None
-    hard: float | None = None  # hard negatives kept, as a share of the batch
-    uniform: float = 0  # candidates added, as a share of the batch
-    full: bool = False
-    rate: float = 0.1  # learning rate
-
+by_id, history = movies.set_index(ITEM_ID), train_and_test.train.query("user_id == @USER and rating == 5")
+results_table(history.tail(5).join(by_id, on=ITEM_ID)[[TITLE, GENRES, RATING]], digits=1)
 
 # %% [markdown]
-# Batches are drawn in advance, as row numbers, so that training has no data pipeline to wait for. `uniform` negatives
-# are more films, drawn evenly from the whole catalogue: a rare film is never a negative otherwise. They are appended to
-# the batch's, and TFRS takes what is beyond the diagonal as negatives for everybody. Such a batch is a mixture: a film
-# has the chance that it has in the batch's part or in the appended part, weighted by their
-# sizes. (Giving each part its own probability instead, so that only the sum over both parts is right, was worse on
-# validation.)
-
+# A tick marks a movie that the user went on to rate. The last line is the mean number of training choices of the ten: the
+# plain model avoids what many have seen.
 
 # %%
-def draw_batches(world, variant, seed):
-    rng = np.random.default_rng(seed)
-    batch = int(world.batch * variant.batch)
-    extra = int(batch * variant.uniform)
-    steps = len(world.item) // batch
-    order = np.concatenate([rng.permutation(len(world.item))[: steps * batch] for _ in range(EPOCHS)])
-    users, items = (column[order].reshape(-1, batch) for column in (world.user, world.item))
-    added = rng.integers(0, world.n_items, (len(items), extra))
-    candidates = np.concatenate([items, added], axis=1)  # (steps, batch + extra)
-    if variant.shares == "streamed":
-        probability = stream_shares(world.item[order], world.n_items).reshape(-1, batch)
-    elif variant.shares == "counted":
-        probability = ((batch * world.share + extra / world.n_items) / (batch + extra))[candidates]
-    else:
-        probability = np.ones(candidates.shape)  # its logarithm is 0
-    return users.astype(np.int32), candidates.astype(np.int32), probability.astype(np.float32)
-
-
-# %% [markdown]
-# The towers are two tables of vectors, as simple as can be: no features, because the loss is what we compare. The full
-# softmax is written out. A person who is in the batch several times has the same row of scores each time, so we
-# compute it once; a tower that reads more than the person's id could not.
-
-
-# %%
-class Towers:
-    def __init__(self, n_users, n_items, remove_hits, temperature, hard, full):
-        self.normalise, self.full = temperature is not None, full
-        self.tables = [tf.Variable(tf.zeros((n, DIM))) for n in (n_users, n_items)]
-        self.optimizer = tf.keras.optimizers.Adagrad()
-        self.optimizer.build(self.tables)
-        self.fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self.retrieval = tfrs.tasks.Retrieval(
-            temperature=temperature, num_hard_negatives=hard, remove_accidental_hits=remove_hits
-        )
-
-    def look_up(self, tower, rows):
-        vectors = tf.gather(self.tables[tower], rows)  # (n_rows, dim)
-        return tf.math.l2_normalize(vectors, axis=1) if self.normalise else vectors
-
-    def loss(self, users, items, probability):
-        if not self.full:
-            return self.retrieval(self.look_up(0, users), self.look_up(1, items), None, probability, items)
-        people, position = tf.unique(users)
-        logits = tf.matmul(self.look_up(0, people), self.tables[1], transpose_b=True)  # (n_people, n_items)
-        chosen = tf.reduce_sum(self.look_up(0, users) * self.look_up(1, items), axis=1)  # (batch,)
-        return tf.reduce_sum(tf.gather(tf.reduce_logsumexp(logits, axis=1), position) - chosen)
-
-
-# %% [markdown]
-# The loop over the batches runs inside TensorFlow. It is compiled once and starts again from fresh weights for every
-# seed; variants that differ only in what they are fed share it.
-
-# %%
-NUMBERS, CHANCES = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)
-
-
-class Trainer(Towers):
-    @tf.function(input_signature=[NUMBERS, NUMBERS, CHANCES])
-    def run(self, users, items, probability):
-        for step in tf.range(tf.shape(users)[0]):
-            with tf.GradientTape() as tape:
-                loss = self.loss(users[step], items[step], probability[step])
-            self.optimizer.apply_gradients(zip(tape.gradient(loss, self.tables), self.tables, strict=True))
-
-    def train(self, world, variant, seed):
-        rng = np.random.default_rng(seed)
-        for table in self.tables:
-            table.assign(rng.uniform(-0.05, 0.05, table.shape))
-        for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
-            variable.assign(value)
-        self.optimizer.learning_rate = variant.rate
-        self.run(*draw_batches(world, variant, seed))
-        vectors = [self.look_up(tower, tf.range(table.shape[0])) for tower, table in enumerate(self.tables)]
-        return tf.matmul(vectors[0], vectors[1], transpose_b=True).numpy()  # (n_users, n_items)
-
-
-# %% [markdown]
-# So we keep one compiled trainer for each configuration.
-
-# %%
-trainers = {}
-
-
-def trainer_for(world, variant):
-    hard = variant.hard and int(world.batch * variant.hard)
-    configuration = (world.n_users, world.n_items, variant.remove_hits, variant.temperature, hard, variant.full)
-    if configuration not in trainers:
-        trainers[configuration] = Trainer(*configuration)
-    return trainers[configuration]
-
-
-# %% [markdown]
-# ## Eleven variants
-#
-# The first four take the correction apart; the two without logQ have a learning rate of their own. From then on each
-# variant changes one thing in `logQ, hits removed`, except that vectors of length 1 come with a temperature. What had to
-# be chosen was chosen on MovieLens' validation part beforehand: the learning rates from a coarse grid (0.03 for the plain
-# softmax; all with logQ share 0.1, in the made-up world too), the temperature from 0.05, 0.1 and 0.2, the [uniform
-# negatives](../docs/glossary.md#mixed-negatives) from 256, 1,024 and 4,096, and the hard ones from 16, 64 and 256.
-# [Temperature](../docs/glossary.md#temperature) and [hard negatives](../docs/glossary.md#hard-negative) are the
-# largest of their grids, so a better value may lie beyond. Everybody has three epochs.
-
-# %%
-both = Variant(shares="counted", remove_hits=True)
-variants = {
-    "plain in-batch softmax": Variant(rate=0.03),
-    "accidental hits removed": Variant(remove_hits=True, rate=0.03),
-    "logQ": Variant(shares="counted"),
-    "logQ, hits removed": both,
-    "… shares from the stream": both._replace(shares="streamed"),
-    "… length 1, temperature 0.2": both._replace(temperature=0.2),
-    "… batch / 4": both._replace(batch=0.25),
-    "… batch × 2": both._replace(batch=2),
-    "… hard negatives only": both._replace(hard=1 / 4),
-    "… uniform negatives added": both._replace(uniform=0.25),
-    "full softmax": Variant(full=True),
-}
-
-# %% [markdown]
-# In the made-up world the metrics need no test: for a next choice drawn from the true shares, we know what Recall@10 and
-# NDCG@10 come to on average. On MovieLens they are measured on the test.
-
-
-# %%
-def measure(world, scores):
-    if world is movielens:
-        return metrics.evaluate_ranking(scores, task)._asdict()
-    best = metrics.top_k(scores, 10)  # (n_users, 10)
-    hit = truth[best]  # (n_users, 10) the chance that it is the next choice
-    return {
-        "recall": hit.sum(axis=1),
-        "ndcg": (hit / np.log2(np.arange(2, 12))).sum(axis=1),
-        "coverage": len(np.unique(best)) / world.n_items,
-        "popularity": (world.share[best] * len(world.item)).mean(),
-    }
-
-
-# %% [markdown]
-# Now train them all, with every seed. We keep what one person would be shown, for later.
-
-# %%
-person = 73
-row = np.searchsorted(task.users, person)
-seconds, shown = {}, {}
-
-
-def run_all(world):
-    popular = np.tile(world.share, (world.n_users, 1))  # (n_users, n_items)
-    results = {("most popular", 0): measure(world, popular)}
-    for name, variant in variants.items():
-        for seed in SEEDS:
-            start = time.perf_counter()
-            scores = trainer_for(world, variant).train(world, variant, seed)  # (n_users, n_items)
-            seconds[name] = time.perf_counter() - start
-            results[name, seed] = measure(world, scores)
-            shown[name] = scores[row]
-    return results
-
-
-worlds = {"made up": run_all(made_up), "MovieLens": run_all(movielens)}
-
-# %% [markdown]
-# The mean over the seeds, and their standard deviation (most popular has no seed). `coverage` is the share of the
-# catalogue that anybody is recommended, `popularity` how often a recommended film was chosen in training.
-
-
-# %%
-METRICS = {"recall": "Recall@10", "ndcg": "NDCG@10", "coverage": "coverage", "popularity": "popularity"}
-runs = pd.DataFrame(
-    [
-        {"world": world, "variant": name} | {label: np.mean(result[key]) for key, label in METRICS.items()}
-        for world, results in worlds.items()
-        for (name, _), result in results.items()
-    ]
-).groupby(["world", "variant"], sort=False)
-means, spreads = runs.mean(), runs.std().fillna(0)
-table = pd.DataFrame(index=means.index)
-for label in METRICS.values():
-    digits = 0 if label == "popularity" else 3
-    table[label] = [f"{m:.{digits}f} ± {s:.{digits}f}" for m, s in zip(means[label], spreads[label], strict=True)]
-results_table(table.reset_index())
-
-# %% [markdown]
-# In the made-up world nothing can pass most popular: what a model lacks, it has memorised from chance. In the figure,
-# see how far the first two are from everything with logQ, in both worlds.
-
-# %%
-figure, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 4))
-for axis, world in zip(axes, worlds, strict=True):
-    mean, spread = means.loc[world, "NDCG@10"].drop("most popular"), spreads.loc[world, "NDCG@10"]
-    axis.errorbar(mean, mean.index, xerr=spread[mean.index], fmt="o", capsize=3)
-    axis.axvline(means.loc[(world, "most popular"), "NDCG@10"], color="C6", linestyle="--", label="most popular")
-    axis.set(title=world, xlabel="NDCG@10, mean and spread over seeds", xlim=(0, None))
-axes[0].legend()
-axes[0].invert_yaxis()
-
-# %% [markdown]
-# ## What is more than luck
-#
-# The seeds' spread is one source of noise, the 671 people are another. So take each person's mean over the seeds,
-# subtract that of `logQ, hits removed`, and bootstrap the differences. An interval with zero in it cannot tell the two
-# apart.
-
-# %%
-base = "logQ, hits removed"
-ndcg = {
-    name: np.mean([worlds["MovieLens"][name, seed]["ndcg"] for seed in SEEDS], axis=0)  # (n_users,)
-    for name in variants
-}
-ndcg["most popular"] = worlds["MovieLens"]["most popular", 0]["ndcg"]
-rows = []
-for name in ndcg:
-    low, high = comparison.bootstrap_interval(ndcg[name] - ndcg[base])
-    verdict = "–" if name == base else "better" if low > 0 else "worse" if high < 0 else "noise"
-    rows.append({"variant": name, "NDCG@10": ndcg[name].mean(), "difference": (ndcg[name] - ndcg[base]).mean()})
-    rows[-1] |= {"low": low, "high": high, "verdict": verdict}
-differences = pd.DataFrame(rows).set_index("variant")
-results_table(differences.reset_index())
-
-# %% [markdown]
-# - **logQ is the whole step.** Without it the towers do not beat most popular. Removing accidental hits alone changes next
-#   to nothing here, and on top of logQ nothing that can be measured.
-# - **Estimated shares** cannot be told from counted ones.
-# - **Batch size and uniform negatives** stay within 0.01 of the **full softmax**, which has no sampling bias at all:
-#   with logQ little is left to gain from sampling better. What is missing has to come from the towers.
-# - **Length 1** costs accuracy and buys coverage: a popular film can no longer be long, it has to share its direction
-#   with everybody.
-# - **Hard negatives only** bring popularity back. The hardest are picked by the corrected score, $s - \log q$. At the
-#   start those are simply the rarest films, and they are pushed down far more often than their $q$ says. In the made-up
-#   world that looks perfect, since popularity is all there is. On MovieLens it is a loss.
-
-# %%
-movielens_ndcg, made_up_recall = means.loc["MovieLens", "NDCG@10"], means.loc["made up", "Recall@10"]
-best_recall = truth[:10].sum()
-popular = movielens_ndcg["most popular"]
-for name in ["plain in-batch softmax", "accidental hits removed"]:
-    assert made_up_recall[name] < 0.5 * best_recall, f"{name} should lose in the made-up world"
-    low, _ = comparison.bootstrap_interval(ndcg[name] - ndcg["most popular"])
-    assert low < 0, f"{name} should not beat most popular by more than luck"
-    assert differences.loc[name, "high"] < 0, f"{name} should be worse by more than luck"
-for name in ["logQ", base, "… shares from the stream", "… batch / 4", "… batch × 2", "… uniform negatives added"]:
-    assert movielens_ndcg[name] > 1.3 * popular, f"{name} should beat most popular by 30 %"
-    assert made_up_recall[name] > 0.9 * best_recall, f"{name} should come near the best list there is"
-    assert abs(movielens_ndcg[name] - movielens_ndcg["full softmax"]) < 0.01, f"{name} should be near the full softmax"
-
-# %% [markdown]
-# Unit vectors and hard negatives alone move accuracy, popularity and coverage.
-
-# %%
-for name in ["… length 1, temperature 0.2", "… hard negatives only"]:
-    assert differences.loc[name, "high"] < 0, f"{name} should be worse by more than luck"
-popularity = means.loc["MovieLens", "popularity"]
-assert popularity["plain in-batch softmax"] < popularity[base] < popularity["… hard negatives only"]
-coverage = means.loc["MovieLens", "coverage"]
-assert coverage["… length 1, temperature 0.2"] > coverage[base] > coverage["… hard negatives only"]
-
-# %% [markdown]
-# ## Recommend
-#
-# Person 73 gave these films the full five stars last.
-
-# %% tags=["nbval-check-output"]
-history = split.train.query("user_id == @person").merge(movies.items, on=columns.ITEM_ID)
-history.query("rating == 5")[[columns.TITLE, columns.GENRES]].tail(6)
-
-# %% [markdown]
-# Three models see the same choices. See how known the films are: the plain model avoids what everybody has seen, and
-# hard negatives offer little else.
-
-# %%
-titles = movies.items[columns.TITLE].to_numpy()
+shown["EASE, tuned"] = rivals["EASE, tuned"][0][row]  # (n_items,)
 lists, known = {}, {}
-for name in ["plain in-batch softmax", base, "… hard negatives only"]:
-    best = metrics.recommend(shown[name][None], task.seen[[row]], 10)[0]  # (10,)
-    lists[name], known[name] = titles[best], task.popularity[best].mean()
-assert known["plain in-batch softmax"] < known["… hard negatives only"], "hard negatives should bring popularity back"
+for name in ["plain (no logQ)", "logQ (base)", "EASE, tuned"]:
+    ten = metrics.recommend(shown[name][None], task.seen[[row]], 10)[0]  # (10,) columns
+    ticks = np.where(np.isin(ten, task.relevant[[row]].indices), "✓ ", "")
+    known[name] = task.popularity[ten].mean()
+    lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{known[name]:.0f} choices"]
+assert not default or known["plain (no logQ)"] < known["logQ (base)"], "plain should avoid popular movies"
 results_table(pd.DataFrame(lists))
-
-# %% [markdown]
-# ## A recipe and its cost
-#
-# 1. Give the task `candidate_sampling_probability`: shares, counted or from the stream. It costs one look-up a film and
-#    is worth more than everything else together.
-# 2. Set `remove_accidental_hits=True` if you mine hard negatives: a double of the right answer would be the hardest.
-#    Otherwise it makes no difference that we could measure.
-# 3. Rank by the dot product. Take unit vectors only if an index demands them or coverage is worth the price, and then
-#    choose the temperature on validation.
-# 4. Take the batch that trains fastest. A larger one brought nothing that we could measure.
-# 5. Do not train on hard negatives only: they lost here. Adding them to the batch instead is common; we did not measure it.
-# 6. Uniform negatives made no difference here that we could measure. They are meant for catalogues of which much is never
-#    chosen (Yang et al., 2020): nothing else ever pushes those items down.
-# 7. Where the catalogue is small, train with the full softmax once, to know what is left to gain.
-#
-# The price is the score matrix: so many scores for each choice, and so much memory for each step.
-
-# %% tags=["nbval-check-output"]
-costs = []
-for name in [base, "… batch / 4", "… batch × 2", "… uniform negatives added", "full softmax"]:
-    variant = variants[name]
-    batch = int(MOVIELENS_BATCH * variant.batch)
-    candidates = len(task.items) if variant.full else int(batch * (1 + variant.uniform))
-    costs.append({"variant": name, "scores a choice": candidates, "MB a step": batch * candidates * 4 / 1e6})
-results_table(pd.DataFrame(costs), digits=1)
-
-# %% [markdown]
-# The full softmax is within reach here because the catalogue is small, and because a tower of ids has one row of scores
-# a person. A million films would be 4 GB a step.
-
-# %% [markdown]
-# Two rows go to the course's leaderboard, with their first seed and the time that one person waits. (A trainer holds
-# the last variant that it trained; which vectors they are makes no difference to the time.)
-
-
-# %%
-def time_query(variant):
-    trainer = trainer_for(movielens, variant)
-    vectors = trainer.tables[1].numpy()  # (n_items, dim), at hand before anybody asks
-    return leaderboard.query_milliseconds(lambda row: vectors @ trainer.look_up(0, [row]).numpy()[0], task)
-
-
-board = leaderboard.Leaderboard("12")
-for name in [base, "full softmax"]:
-    result = metrics.RankingMetrics(**worlds["MovieLens"][name, SEEDS[0]])
-    figures = {"ranking": result, "train_seconds": seconds[name], "query_ms": time_query(variants[name])}
-    board.add(f"ids only, {name}", "two-tower", **figures)
-board.save()
 
 # %% [markdown]
 # ## In practice
 #
-# **Shares are of what the batch is drawn from.** Subsample popular films, or weight the choices, and the shares change
-# with it: count after, not before.
+# - **Count what the batch is drawn from**: if you subsample popular movies, count afterwards. With several machines, a batch
+#   is what one machine sees.
+# - **Everything else**: try it on your data, at its own rate, with an interval. Mixed negatives are meant for catalogues
+#   of which much is never chosen.
+# - **logQ learns popularity** as choices have it. If you want less of it in the lists, take it off when you rank, where
+#   everybody can see it.
 #
-# **Machines.** With several replicas the negatives are those of the replica, so its batch is what counts.
+# The base's first seed goes to the leaderboard.
+
+# %%
+users, items = (table.numpy() for table in compile_loop(base)[0])  # of the last seed; the time is the same
+board = leaderboard.Leaderboard("12")
+query_ms = leaderboard.query_milliseconds(lambda row: items @ users[row], task)
+figures = {"ranking": rankings["logQ (base)"][0], "train_seconds": seconds["logQ (base)"], "query_ms": query_ms}
+board.add("ids only, logQ, hits removed", "two-tower", **figures)
+board.save()
+
+# %% [markdown]
+# ## Check yourself
 #
-# **Clipping.** TFRS clips shares below one in a million. In a catalogue of tens of millions give it the shares times a
-# constant: the constant cancels in the softmax, as long as no film gets above 1.
+# 1. A colleague adds $\log q$ to the scores in training. What will the model recommend?
 #
-# **What logQ cannot give.** It makes the score follow what people chose, popularity included. If you want less
-# popularity in the lists, say so when you rank, where it can be seen and changed, not by a bias of the loss.
+# <details><summary>Answer</summary>
+#
+# Even rarer movies than the plain model: the score at the minimum is $\log p - 2 \log q$.
+#
+# </details>
+#
+# 2. logQ is exact at the minimum for a batch of two. Why use larger batches?
+#
+# <details><summary>Answer</summary>
+#
+# For the way there: noise and error of the gradient fall with the batch.
+#
+# </details>
+#
+# 3. With vectors of any length, what does a temperature of 0.5 change?
+#
+# <details><summary>Answer</summary>
+#
+# The units of the scores: vectors $\sqrt 2$ times shorter give the same logits. The best learning rate may change.
+#
+# </details>
 #
 # ## Exercises
 #
-# 1. Add a variant with `temperature=0.2` and vectors of any length (`Variant` and `Towers` need a field for it), and half
-#    and double its learning rate. What does a temperature do to vectors that may have any length?
-# 2. Add two variants without `remove_hits`: `uniform=1` and `uniform=4`. Does the popularity of what is recommended move?
-# 3. TFRS picks hard negatives by the corrected score. Write the loss by hand, as the full softmax's is, keep the hardest 64
-#    by the score *without* $\log q$, and correct those. Which films are they, and does popularity still return?
-# 4. In a copy of `stream_shares`, count time in batches, as Yi et al. do. For which films do the estimates go wrong, and
-#    does the model mind?
+# 1. **How small is too small.** Without training towers, `minimise` for batches of 2 to 64, with 400 drawn sets of negatives
+#    as `counts`. Aim: from 16 on, the positive's own correction ends as near the truth as logQ.
+# 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: 1
+#    far above 0.
+# 3. **No sampling at all.** Train the tables with the full softmax, all users in one product. Choose rate and steps on
+#    validation. Aim: within 0.02 of
+#    logQ's NDCG@10.
+# 4. **Count in batches.** Without training, let the clock of `stream_shares` tick once a batch of 256, on a stream that
+#    stands still. Aim: the most popular movie's share becomes 1/256.
+#
+# [Solutions](solutions/12_correct_sampling_bias.ipynb)
 #
 # ## Takeaways
 #
-# - logQ follows from Bayes' rule in five lines, for a batch of any size. The sign: subtract the logarithm of the share.
-# - With it the average gradient approaches the full softmax's as the batch grows; without it no batch is large enough.
-# - It turned both worlds: on MovieLens from no better than most popular to 30 % above, within 0.01 of the full softmax's
-#   NDCG@10.
-# - Shares estimated from a stream served as well, and followed a turn that counts missed, slowly where a movie had become
-#   rare.
-# - Hard negatives alone and unit vectors were worse than leaving them out, by more than luck.
+# - logQ's minimum was the truth in the smallest batch; its gradient came near the full softmax's in large ones.
+# - It turned towers that did not beat most popular into towers that did. No other change was better than the base; the
+#   positive's own correction could not be told from it.
+# - The stream's shares followed popular movies through a drift, and were 1.6 times too high for the rarest.
+# - Tuned EASE stayed ahead of towers that know ids alone.
 #
-# **Next.** [Lesson 14](14_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
-# [Lesson 16](16_compare_embeddings.ipynb) asks what such vectors hold to be near.
+# **Next**: [Lesson 14](14_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
 #
 # **References**
 #
-# - Y. Bengio and J.-S. Senécal, *Adaptive importance sampling to accelerate training of a neural probabilistic language
-#   model*, IEEE Transactions on Neural Networks 19(4), 2008. [doi](https://doi.org/10.1109/TNN.2007.912312)
-# - X. Yi et al., *Sampling-bias-corrected neural modeling for large corpus item recommendations*, RecSys 2019.
-#   [doi](https://doi.org/10.1145/3298689.3346996)
-# - Z. Ma and M. Collins, *Noise contrastive estimation and negative sampling for conditional models: consistency and
-#   statistical efficiency*, EMNLP 2018. [doi](https://doi.org/10.18653/v1/D18-1405)
-# - J. Yang et al., *Mixed negative sampling for learning two-tower neural networks in recommendations*, WWW 2020
-#   companion. [doi](https://doi.org/10.1145/3366424.3386195)
-# - F. M. Harper and J. A. Konstan, *The MovieLens datasets: history and context*, ACM TiiS 5(4), 2015.
-#   [doi](https://doi.org/10.1145/2827872)
+# - Khrylchenko, Baikalov, Makeev, Matveev, Liamaev (2025). [Correcting the LogQ
+#   correction](https://arxiv.org/abs/2507.09331): revisiting sampled softmax for large-scale retrieval. *RecSys*.
+# - Ma, Collins (2018). Noise contrastive estimation and negative sampling for conditional models: consistency and
+#   statistical efficiency. *EMNLP*.
+# - Yang et al. (2020). Mixed negative sampling for learning two-tower neural networks in recommendations. *WWW*.
+# - Yi et al. (2019). [Sampling-bias-corrected neural modeling for large corpus item
+#   recommendations](https://doi.org/10.1145/3298689.3346996). *RecSys*.
