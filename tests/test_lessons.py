@@ -154,9 +154,9 @@ def test_what_a_lesson_cannot_take_is_refused(lesson, values, error, message):
         lessons.borrow(lesson, **{"movies": own_data()} | values)
 
 
-def test_lessons_11_and_14_lend_their_models(monkeypatch):
+def test_lessons_11_13_and_14_lend_their_models(monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"^lesson is '05'; expected one of '11', '14'$"):
+    with pytest.raises(ValueError, match=r"^lesson is '05'; expected one of '11', '13', '14'$"):
         lessons.borrow("05", movies=own_data())
 
 
