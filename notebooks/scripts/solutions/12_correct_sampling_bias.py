@@ -141,8 +141,8 @@ def full_softmax(part, rate, steps, seed):
 
 # %%
 tried = {}
-for rate in (0.1, 0.2, 0.4):
-    for place, scores in full_softmax("validation", rate, [10, 20, 40], 1):
+for rate in (0.025, 0.05, 0.1, 0.2):
+    for place, scores in full_softmax("validation", rate, [10, 20, 40, 80], 1):
         tried[rate, place] = metrics.evaluate_ranking(scores, tasks["validation"]).ndcg.mean()
 tried = pd.Series(tried).unstack()  # (n_rates, n_steps)
 rate, steps = tried.stack().idxmax()
@@ -157,7 +157,13 @@ verdict = comparison.compare(no_sampling, "logQ (base)").set_index("model")
 results_table(verdict.reset_index())
 
 # %%
-assert abs(verdict["difference"]["full softmax"]) < 0.02, f"the two should be near {verdict} {tried}"
+assert rate in (0.05, 0.1) and steps in (20, 40), f"the best should be inside the grid {tried}"
+assert abs(verdict["difference"]["full softmax"]) < 0.02, "the two should be near"
+assert verdict["verdict"]["full softmax"] != "better", "no sampling should not be ahead"
+
+# %% [markdown]
+# A loss without any sampling is not ahead of logQ, so sampling is not what holds these towers back. More than the loss
+# differs here: all data in a step give the same gradient every time, without the noise of batches.
 
 # %% [markdown]
 # ## Exercise 4. Count in batches
