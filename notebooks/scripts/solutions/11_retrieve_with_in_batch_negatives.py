@@ -144,8 +144,8 @@ index = index.index(tf.constant(long_candidates), tf.constant(catalogue["item_id
 of_user = np.flatnonzero(users == USER)  # (1,)
 long_query = np.hstack([plain_model.query_tower(users[of_user]), np.ones((1, 1), np.float32)])  # (1, dim + 1)
 seen_ids = catalogue["item_id"][test_task.seen[of_user].toarray()[0]]
-_, answer = index.query_with_exclusions(tf.constant(long_query), tf.constant(seen_ids[None]))  # (1, 10)
-by_index = np.searchsorted(catalogue["item_id"], answer[0])  # (10,)
+answer = index.query_with_exclusions(tf.constant(long_query), tf.constant(seen_ids[None]))[1].numpy()[0]  # (10,)
+by_index = np.searchsorted(catalogue["item_id"], answer)  # (10,)
 added = score(plain_model)[of_user] + log_share  # (1, n_items)
 by_score = metrics.recommend(added, test_task.seen[of_user])[0]  # (10,)
 titles = items[TITLE].to_numpy()
@@ -153,7 +153,7 @@ results_table(pd.DataFrame({"the index": titles[by_index], "scores plus log_shar
 
 # %%
 assert np.allclose(added[0, by_index], added[0, by_score], atol=1e-4), "one dot product should do"
-assert len(set(by_index)) == 10 and not np.isin(answer[0], seen_ids).any(), "ten movies, none of them seen"
+assert len(set(by_index)) == 10 and not np.isin(answer, seen_ids).any(), "ten movies, none of them seen"
 
 # %% [markdown]
 # Any index of dot products can serve it.
