@@ -381,16 +381,16 @@ results_table(curve)
 
 # %%
 figure, axes = plt.subplots()
-for (way, rate), lift, colour in zip(best["rate"].items(), (8, -20, -26), ("C0", "C1", "C2"), strict=True):
+beside = ((0, 8), (-90, -20), (0, -26))  # where a label stands, in points
+for (way, rate), offset, colour in zip(best["rate"].items(), beside, ("C0", "C1", "C2"), strict=True):
     line = tried[(tried["way"] == way) & (tried["rate"] == rate)]
     axes.plot(line["epoch"], line["NDCG@10"], marker=".", color=colour)
     at, seeds = (best["epoch"][way], best["NDCG@10"][way]), line.filter(like="seed").notna().all().sum()
-    axes.annotate(f"{way} (rate {rate:g}, seeds: {seeds})", at, (0, lift), textcoords="offset points", color=colour)
-    assert (line["NDCG@10"] > popular).all() if way != "plain" else (line["NDCG@10"] < popular).all()
+    axes.annotate(f"{way} (rate {rate:g}, seeds: {seeds})", at, offset, textcoords="offset points", color=colour)
+    assert (line["NDCG@10"] > popular).all() if way != "plain" else (line["NDCG@10"] < popular).all(), way
 axes.axhline(popular, color="C6", linestyle="--")
 axes.text(tried["epoch"].max(), popular, "most popular", color="C6", ha="right", va="bottom")
-axes.set(xlabel="epoch", ylabel="NDCG@10, mean over seeds", xticks=range(0, 21, 5), ylim=(0, 0.15))
-axes.set_title("Validation, each at its best rate")
+axes.set(title="Validation, at each best rate", xlabel="epoch", ylabel="NDCG@10", xticks=range(0, 21, 5), ylim=(0, 0.15))
 
 # %%
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
@@ -554,7 +554,7 @@ pd.Series(titles[np.searchsorted(catalogue["item_id"], pair_list[0])]).value_cou
 #
 # - **New users.** Unknown ids share one vector that was never trained. In [Lesson 14](14_encode_watch_history.ipynb) the
 #   query tower reads what users did.
-# - **The batch.** An epoch's scores grow with the batch. On several machines, negatives are those of one.
+# - **The batch.** An epoch's scores grow with the batch. On several machines, negatives are those of one machine.
 # - **Padding** to the longest history makes every user pay for it; group histories by length.
 # - **The shares** can be estimated from a stream while training (Yi et al., 2019).
 #
