@@ -390,7 +390,7 @@ for (way, rate), offset, colour in zip(best["rate"].items(), beside, ("C0", "C1"
     assert (line["NDCG@10"] > popular).all() if way != "plain" else (line["NDCG@10"] < popular).all(), way
 axes.axhline(popular, color="C6", linestyle="--")
 axes.text(tried["epoch"].max(), popular, "most popular", color="C6", ha="right", va="bottom")
-axes.set(title="Validation, at each best rate", xlabel="epoch", ylabel="NDCG@10", xticks=range(0, 21, 5), ylim=(0, 0.15))
+axes.set(title="Validation, best rate each", xlabel="epoch", ylabel="NDCG@10", xticks=range(0, 21, 5), ylim=(0, 0.15))
 
 # %%
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
