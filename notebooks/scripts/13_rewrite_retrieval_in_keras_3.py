@@ -23,7 +23,7 @@
 # **What you'll learn**
 #
 # - the in-batch softmax, corrected, in thirteen lines, written for any backend;
-# - which of keras-rs's layers do what TFRS does, which one does nothing, and what Adagrad does otherwise;
+# - which of keras-rs's layers do what TFRS does, and where Adagrad differs;
 # - how to move weights, and how to save an index;
 # - what the errors mean that people search for, and when to move.
 #
@@ -94,9 +94,7 @@ default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE, MARGIN) == ([1, 2, 3], 64, 
 # TensorFlow is imported. So a second Python runs a program with that variable, and leaves its results in a file:
 
 # %%
-IMPORTS = (
-    "import timeit; import numpy as np; from recsys_utils import lessons; from recsys_utils.datasets import movielens\n"
-)
+IMPORTS = "import timeit, numpy as np; from recsys_utils import lessons; from recsys_utils.datasets import movielens\n"
 TEMPORARY = tempfile.TemporaryDirectory()  # removed at the end
 FOLDER = Path(TEMPORARY.name)
 SETTINGS = {"DIM": DIM, "BATCH": BATCH, "EPOCHS": EPOCHS, "LEARNING_RATE": LEARNING_RATE}
@@ -252,7 +250,7 @@ assert np.isclose(loss, by_hand, atol=1e-5), "the loss worked by hand should be 
 sizes = len(users) + 1, int(catalogue["movie"].max()) + 1, catalogue["genres"].shape[1]
 diagram.draw_two_towers(
     diagram.Tower("query tower", {"user": sizes[0]}, [f"Embedding {DIM}"]),
-    diagram.Tower("candidate tower", {"movie": sizes[1], "period": 24, "genres": sizes[2]}, [f"three of {DIM}, added"]),
+    diagram.Tower("candidate tower", {"movie": sizes[1], "period": 24, "genres": sizes[2]}, ["three vectors, added"]),
     meet="dot product, all pairs of the batch",
     loss="softmax over the batch, in keras.ops",
 )
@@ -304,7 +302,7 @@ moved.query_tower.set_weights([by_tfrs["weight 0"]])
 moved.candidate_tower.set_weights([by_tfrs[f"weight {place}"] for place in (1, 2, 3)])
 
 # %% [markdown]
-# Two claims to check. The scores of all movies for all users are those that TFRS's model gave:
+# The scores of all movies for all users are those that TFRS's model gave:
 
 
 # %% tags=["model"]
@@ -319,7 +317,7 @@ print(f"the largest gap, as a part of the largest score: {gap:.0e}")
 assert gap < 1e-5, "the same weights should give the same scores"
 
 # %% [markdown]
-# And of the same batch, our three losses are TFRS's to a part in 100,000:
+# Of the same batch, our three losses are TFRS's to a part in 100,000:
 
 # %%
 rows = np.searchsorted(items[ITEM_ID], by_tfrs["item_id"])  # (batch,) of the catalogue
@@ -374,14 +372,13 @@ class RemoveHits(layers.Layer):
 
 
 # %% [markdown]
-# Compare columns, row by row:
+# Row by row:
 
 # %%
 for name, layer in (("keras-rs", remove), ("keras-rs, mended", RemoveHits())):
     losses[name] = [float(by_keras_rs(queries, candidates, *given, remove=layer)) for given in cases]
 right = np.isclose(losses[["keras-rs", "keras-rs, mended"]], losses[["TFRS"]], rtol=1e-5).T.tolist()  # (2, cases)
-as_told = right == [[True, False, False], [True, True, True]]
-assert not default or keras_rs.__version__ != "0.4.0" or as_told, "keras-rs leaves the hits in, and mended it is TFRS"
+assert not default or keras_rs.__version__ != "0.4.0" or right == [[True, False, False], [True] * 3], "as the text says"
 results_table(losses, digits=2)
 
 # %% [markdown]
@@ -418,7 +415,7 @@ assert np.allclose(moved_by["mended"], moved_by["Keras 2"], atol=1e-5), "mended,
 pd.DataFrame(moved_by, index=["id 0", "id 1"]).round(3)
 
 # %% [markdown]
-# The rate is the same, too; the random numbers are others. The batches are slices of shuffled arrays:
+# Rate and start are the same, random numbers are not. Batches are slices of shuffled arrays:
 
 
 # %% tags=["model"]
@@ -459,9 +456,7 @@ assert not default or np.abs(mean["TFRS"] - mean["Keras 3"]).max() < 0.05, "both
 scores = {"most popular": [baselines.rank("most popular", train, test_task)]}
 scores["EASE, tuned"] = [baselines.rank("EASE", train, test_task, **baselines.load_tuned()["EASE"].settings)]
 scores["Keras 3"] = [score(model, catalogue) for model in models]
-ndcg = {
-    name: np.stack([metrics.evaluate_ranking(one, test_task).ndcg for one in each]) for name, each in scores.items()
-}
+ndcg = {name: [metrics.evaluate_ranking(one, test_task).ndcg for one in each] for name, each in scores.items()}
 compared = comparison.compare(ndcg | {"lesson 11, TFRS": by_tfrs["ndcg"]}, "lesson 11, TFRS").set_index("model")
 results_table(compared.reset_index().rename(columns={"mean": "NDCG@10"}), digits=4)
 
@@ -475,14 +470,13 @@ results_table(compared.reset_index().rename(columns={"mean": "NDCG@10"}), digits
 low, high = compared.loc["Keras 3", ["low", "high"]]
 print(f"Keras 3 less TFRS lies between {low:.4f} and {high:.4f}; the margin is {MARGIN} on both sides")
 assert not default or -MARGIN < low <= high < MARGIN < -compared["difference"]["most popular"] / 3, "level"
-verdicts = compared["verdict"][["most popular", "EASE, tuned"]].tolist()
-assert not default or verdicts == ["worse", comparison.CANNOT_TELL], "popularity should lose, EASE be near"
+assert not default or [*compared["verdict"][:2]] == ["worse", comparison.CANNOT_TELL], "popularity should lose, EASE be near"
 
 # %% [markdown]
 # ## Speed, side by side
 #
-# Seconds of an epoch, the median of three further ones. Neither evaluates while it trains, and both run a whole
-# epoch inside TensorFlow (`steps_per_execution`). Keras 3 would compile with XLA; deterministic operations switch XLA off
+# Seconds of an epoch, the median of three further ones. Neither evaluates while it trains; both run a whole epoch
+# inside TensorFlow (`steps_per_execution`). Keras 3 would compile with XLA; deterministic operations switch XLA off
 # here. Our Adagrad goes through whole tables, that of Keras 2 through the batch's rows.
 
 # %%
@@ -490,8 +484,8 @@ _, timed = train_model(train, SEEDS[0], epochs=EPOCHS + 3)
 seconds = {"TFRS, Keras 2": float(by_tfrs["seconds"]), "Keras 3, TensorFlow": timed["seconds"].tail(3).median()}
 
 # %% [markdown]
-# The cells above that make the model name no [backend](../docs/glossary.md#backend). So another process can run them on
-# JAX. It is large, so it is not among the course's packages; this optional cell tries it.
+# The cells that make the model are written for any [backend](../docs/glossary.md#backend). JAX is large, so it is not
+# among the course's packages; this optional cell tries it.
 
 # %%
 TRAIN_13 = """
@@ -521,8 +515,7 @@ results_table(pd.DataFrame(seconds.items(), columns=["model", "seconds an epoch"
 # %%
 model, titles = models[0], items.set_index(ITEM_ID)[TITLE]
 vectors = ops.convert_to_numpy(model.candidate_tower(catalogue))  # (n_items, dim)
-longest = int(test_task.seen.sum(axis=1).max())
-brute_force = keras_rs.layers.BruteForceRetrieval(vectors, items[ITEM_ID].to_numpy(), k=10 + longest)
+brute_force = keras_rs.layers.BruteForceRetrieval(vectors, test_task.items, k=10 + int(test_task.seen.sum(1).max()))
 index = keras.Model(model.query_tower.input, brute_force(model.query_tower.output))
 
 
@@ -533,8 +526,7 @@ def ask(index, user_id):
 
 
 # %% [markdown]
-# For one user: the last movies with five stars, and what we recommend. `metrics.recommend`, which sorts all scores, gives
-# the same ten.
+# For one user: the last movies with five stars, and what we recommend. `metrics.recommend` gives the same ten.
 
 # %%
 best = dict(zip(users, metrics.recommend(score(model, catalogue), test_task.seen), strict=True))  # (10,) columns each
@@ -563,20 +555,18 @@ assert all(same), "the saved index should give the same movies"
 # %% [markdown]
 # ## Errors that people search for
 #
-# All but two, scann's and the SavedModel's, are made here. The second stands for TFRS 0.7.3, which calls `add_weight("counter")`:
+# All but those of scann and of a SavedModel are made here. The second stands for TFRS 0.7.3's `add_weight("counter")`:
 
 
 # %%
 index.save(FOLDER / "index.keras")
-calls, said = (
-    {
-        "import TFRS in Keras 3": lambda: import_module("tensorflow_recommenders"),
-        'add_weight(shape="counter")': lambda: layers.Layer().add_weight(shape="counter"),
-        "TensorFlow on a Keras 3 tensor": lambda: tf.linalg.l2_normalize(keras.Input(shape=(DIM,)), axis=1),
-        "load an index of keras-rs": lambda: keras.models.load_model(FOLDER / "index.keras"),
-    },
-    [],
-)
+calls = {
+    "import TFRS in Keras 3": lambda: import_module("tensorflow_recommenders"),
+    'add_weight(shape="counter")': lambda: layers.Layer().add_weight(shape="counter"),
+    "TensorFlow on a Keras 3 tensor": lambda: tf.linalg.l2_normalize(keras.Input(shape=(DIM,)), axis=1),
+    "load an index of keras-rs": lambda: keras.models.load_model(FOLDER / "index.keras"),
+}
+said = []
 for name, call in calls.items():
     try:
         call()
@@ -608,7 +598,6 @@ assert len(said) == 4 and "requires tf.keras to be Keras version 2" in said[0] a
 # | optimizer: repeated ids | summed, then squared | `Adagrad` as above |
 # | metrics | `FactorizedTopK` | one matrix product after training |
 # | weights | `get_weights` | `set_weights`, tower by tower; then compare scores |
-# | towers | a SavedModel | `.keras` |
 # | index | `BruteForce`, `ScaNN`, as a SavedModel | `BruteForceRetrieval`, `export`; no ScaNN layer |
 #
 # **Move** when you start anew, want JAX, or cannot hold TensorFlow and tf-keras back. **Stay** while a TFRS
@@ -648,7 +637,8 @@ assert len(said) == 4 and "requires tf.keras to be Keras version 2" in said[0] a
 # 2. **What the defect costs.** Train with `by_keras_rs` as it is, with each seed, and compare on the validation part,
 #    against `in_batch_softmax`. Aim: say with an interval whether accidental hits cost more than `MARGIN`.
 # 3. **A mean in place of the sum.** Divide the loss by `BATCH`, as Keras does by default. Aim: NDCG@10 falls below most
-#    popular; then find the `accumulator` of `train_model`, where Adagrad's sums of squares start, that brings it back, by algebra.
+#    popular; then find, by algebra, the `accumulator` of `train_model`, at which Adagrad's sums of squares start, that
+#    brings it back.
 #
 # [Solutions](solutions/13_rewrite_retrieval_in_keras_3.ipynb)
 #
