@@ -386,7 +386,7 @@ results_table(losses, digits=2)
 #
 # Lesson 11's optimizer is Adagrad: a step is the gradient, divided by the root of its squares so far. A movie can come
 # several times in a batch, and its row then has several gradients. Keras 2 adds them up, and squares the sum. Keras 3 on
-# TensorFlow squares each, so its steps are longer. Adding zeros turns the gradient into a full table, which sums them:
+# TensorFlow squares each, so its steps differ. Adding zeros turns the gradient into a full table, which sums them:
 
 
 # %% tags=["model"]
@@ -505,8 +505,7 @@ results_table(pd.DataFrame(seconds.items(), columns=["model", "seconds an epoch"
 
 # %% [markdown]
 # We call a factor above 1.3 a difference: training was slower here in Keras 3.
-
-# %% [markdown]
+#
 # ## Recommend, and save an index
 #
 # keras-rs's `BruteForceRetrieval` holds the movies' vectors and ids. It has no `query_with_exclusions`: fetch 10 plus the
@@ -646,7 +645,7 @@ assert len(said) == 4 and "requires tf.keras to be Keras version 2" in said[0] a
 #
 # - With the weights moved, scores and three losses were TFRS's to a part in 100,000.
 # - keras-rs corrected for sampling as TFRS does; its `RemoveAccidentalHits` removed nothing, until we mended it.
-# - Adagrad took longer steps for repeated ids in Keras 3, until we summed their gradients.
+# - For repeated ids, Adagrad took other steps in Keras 3, until we summed their gradients.
 # - Over three seeds, quality was level within `MARGIN`. Training was slower here.
 # - The saved index gave the same lists, and loaded towers the same scores.
 #
