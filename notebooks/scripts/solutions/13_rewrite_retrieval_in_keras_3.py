@@ -106,7 +106,8 @@ print(f"{len(unknown):,} movies with row 0 have a median rank of {middle:,.0f}")
 assert middle > len(ranked) / 2, "movies with row 0 should stand in the lower half"
 
 # %% [markdown]
-# They stand far down, too. [Lesson 15](../15_start_cold.ipynb) asks what features can do.
+# Most of them stand in the lower half, too. That fits a row which has learnt nothing, and does not prove it the cause.
+# [Lesson 15](../15_start_cold.ipynb) asks what features can do.
 
 # %% [markdown]
 # ## Exercise 2. What the defect costs
