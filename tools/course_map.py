@@ -37,7 +37,7 @@ PLACES = {
     "10": Place(4, 3, "likes and", "negatives", "without negatives there is nothing to learn"),
     "11": Place(3, 3, "in-batch", "softmax", "the batch is the negative set; logQ; an index"),
     "12": Place(4, 4, "sampling", "bias", "logQ, temperature, hard negatives, measured"),
-    "13": Place(4, 5, "the same", "in Keras 3", "the same loss in twenty lines of Keras 3; keras-rs; how to move"),
+    "13": Place(4, 5, "the same", "in Keras 3", "the same loss in thirteen lines of Keras 3; keras-rs; how to move"),
     "14": Place(3, 4, "watch", "history", "a user is what they did last"),
     "15": Place(3, 5, "new users,", "new movies", "users and movies that nobody has seen"),
     "16": Place(2, 5, "what near", "means", "when to believe a cosine"),
