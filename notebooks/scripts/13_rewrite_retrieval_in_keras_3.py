@@ -504,7 +504,7 @@ print(f"Keras 3 took {seconds['Keras 3, TensorFlow'] / seconds['TFRS, Keras 2']:
 results_table(pd.DataFrame(seconds.items(), columns=["model", "seconds an epoch"]), digits=2)
 
 # %% [markdown]
-# We call a factor above 1.3 a difference: training was slower here in Keras 3.
+# A factor above 1.3, or below its inverse, would be clear: there is no clear difference here.
 #
 # ## Recommend, and save an index
 #
@@ -600,7 +600,7 @@ assert len(said) == 4 and "requires tf.keras to be Keras version 2" in said[0] a
 # | index | `BruteForce`, `ScaNN`, as a SavedModel | `BruteForceRetrieval`, `export`; no ScaNN layer |
 #
 # **Move** when you start anew, want JAX, or cannot hold TensorFlow and tf-keras back. **Stay** while a TFRS
-# model serves you well, on pinned versions, or through its ScaNN layer: moving made the model neither better nor faster.
+# model serves you well, on pinned versions, or through its ScaNN layer: moving made it neither better nor clearly faster.
 #
 # ## Check yourself
 #
@@ -646,7 +646,7 @@ assert len(said) == 4 and "requires tf.keras to be Keras version 2" in said[0] a
 # - With the weights moved, scores and three losses were TFRS's to a part in 100,000.
 # - keras-rs corrected for sampling as TFRS does; its `RemoveAccidentalHits` removed nothing, until we mended it.
 # - For repeated ids, Adagrad took other steps in Keras 3, until we summed their gradients.
-# - Over three seeds, quality was level within `MARGIN`. Training was slower here.
+# - Over three seeds, quality was level within `MARGIN`. In speed there was no clear difference.
 # - The saved index gave the same lists, and loaded towers the same scores.
 #
 # **Next**: [Lesson 14](14_encode_watch_history.ipynb) lets the query tower read what a user watched.
