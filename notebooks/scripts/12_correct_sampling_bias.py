@@ -26,8 +26,8 @@
 # - how to estimate shares from a stream that drifts, and for which movies that fails;
 # - what temperature, hard and mixed negatives buy.
 #
-# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
-# logQ; two minutes; 1.5 GB of memory.
+# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and logQ; two
+# minutes; 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -89,7 +89,7 @@ UNIFORM = [16, 64, 256]  # uniform negatives added to a batch
 USER = 73  # whose recommendations we look at
 
 # %%
-default = (SEEDS, DIM, BATCH, EPOCHS, USER, HARD) == ([1, 2, 3], 32, 256, 3, 73, [32, 128])  # some claims hold only here
+default = (SEEDS, DIM, BATCH, EPOCHS, USER, HARD) == ([1, 2, 3], 32, 256, 3, 73, [32, 128])  # some claims need it
 default &= (RATES, UNIFORM, TEMPERATURES) == ([0.01, 0.03, 0.1, 0.3], [16, 64, 256], [0.1, 0.15, 0.2, 0.3, 0.5])
 
 # %% [markdown]
@@ -119,7 +119,7 @@ print(f"the most popular movie has {share.max():.0%} of all choices, the rarest 
 #    $\ell_{ij} = s_{ij} - \log q_j$.
 #
 # This is ranking [noise-contrastive estimation](https://doi.org/10.18653/v1/D18-1405) (Ma and Collins, 2018). Check the
-# sign on two users and two movies whose scores are the truth. TFRS subtracts the logarithm of the shares we give it:
+# sign on two users and two movies whose scores are the truth. TFRS itself subtracts the logarithm of the shares:
 
 # %% tags=["nbval-check-output"]
 p, q = np.array([[0.3, 0.7], [0.05, 0.95]]), np.array([0.1, 0.9])  # (users, movies), (movies,)
@@ -138,13 +138,12 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 # probabilities for a user, and $j$ the choice (the **positive**). Can a batch stand in for its gradient?
 #
 # 1. The full gradient is $\sum_k \pi_k \nabla s_k - \nabla s_j$.
-# 2. The choice is in every batch with certainty, so take it out of the sum:
+# 2. The choice is in every batch with certainty, so take it out of the sum; $1 - \pi_j$ is the paper's sample weight:
 #    $(1 - \pi_j)\big[\sum_{k \ne j} \frac{\pi_k}{1 - \pi_j} \nabla s_k - \nabla s_j\big]$.
 # 3. Only the sum has to be sampled. With $B - 1$ negatives and [accidental
 #    hits](../docs/glossary.md#accidental-hit) removed, weights in proportion to $e^{s_k} / q_k$ estimate it.
 # 4. $\pi_j = e^{s_j} / (e^{s_j} + Z)$, where $Z$ sums over all other movies.
-#    $\frac{1}{B - 1} \sum_k e^{s_k} / q_k$ over the negatives has the mean $Z$. (The paper's sample weight is
-#    $1 - \pi_j$.)
+#    $\frac{1}{B - 1} \sum_k e^{s_k} / q_k$ over the negatives has the mean $Z$.
 # 5. Both together are the gradient of a softmax with $\ell_j = s_j$ for the choice and
 #    $\ell_k = s_k - \log\big((B - 1)\, q_k\big)$ for a negative.
 #
@@ -165,14 +164,13 @@ def own_correction(queries, candidates, ids, share):
 # %% [markdown]
 # ## Where the minimum lies, and where the gradient points
 #
-# For each set of drawn negatives, we compute the gradient of one user's scores, averaged exactly over the choice. `counts`
-# says how often each movie was drawn.
+# For each set of drawn negatives, we compute the gradient of one user's scores, averaged exactly over the choice.
 
 # %%
 WAYS = ["plain", "logQ", "logQ, hits removed", "positive's own"]
 
 
-def gradients(scores, chosen, counts, way):
+def gradients(scores, chosen, counts, way):  # counts: (draws, movies) how often each movie was drawn
     log_q, removed = np.log(share), way in WAYS[2:]
     own_logit = scores - log_q * way.startswith("logQ")  # (movies,) the choice's
     negative = scores - log_q * (way != "plain") - (np.log(counts[0].sum()) if way == "positive's own" else 0)
@@ -184,15 +182,14 @@ def gradients(scores, chosen, counts, way):
 
 # %% [markdown]
 # The smallest batch is the choice and one negative. Its average loss can be minimised exactly, and the softmax of the
-# scores at the minimum compared with the truth. `likely` is the probability of each set of negatives; `/ chosen` gives
-# rare movies equal steps.
+# scores at the minimum compared with the truth.
 
 
 # %%
-def minimise(chosen, way, counts, likely, steps=4000):
+def minimise(chosen, way, counts, likely, steps=4000):  # likely: (draws,) probability of each set of negatives
     scores = np.zeros(20)  # (movies,)
     for _ in range(steps):
-        scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen
+        scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen  # equal steps for rare movies
     return softmax(scores)  # (movies,)
 
 
@@ -217,13 +214,13 @@ for batch in (8, 64, 512):
 results_table(table.rename_axis("way").reset_index())
 
 # %% [markdown]
-# Two statements seem to disagree, and both are true. *logQ is right for any batch size*: the **minimum** of its average
+# Two statements seem to disagree; both are true. *logQ is right for any batch size*: the **minimum** of its average
 # loss is the truth, even with one negative. *logQ is right for large batches only*: on the way there, its **gradient**
 # differs from the full softmax's, with an error and a noise that fall as the batch grows. Without logQ, both are wrong.
 #
 # Without hits, step 2 of logQ's proof no longer holds, and an error stays. The positive's own correction mends that; its
-# gradient is no nearer than logQ's with hits. The price: a wrong minimum in the smallest batch. The base below removes hits
-# all the same, as Lesson 11 does: among 9,066 movies they are few.
+# gradient is no nearer than logQ's with hits. The price: a wrong minimum in the smallest batch. The base removes hits all
+# the same, to be Lesson 11's loss; the test compares both.
 
 # %%
 error, noise = ([f"{what}, batch {batch}" for batch in (8, 64, 512)] for what in ("error", "noise"))
@@ -238,17 +235,17 @@ assert table.loc["logQ, hits removed", error[2]] > 3 * table.loc["positive's own
 # %% [markdown]
 # ## Shares from a stream that drifts
 #
-# A service learns from an endless stream. Yi et al. (2019) keep two numbers a movie: when it was last chosen, and a moving
+# Yi et al. (2019) learn from an endless stream. They keep two numbers a movie: when it was last chosen, and a moving
 # average of the gap between two choices. The share is one over the gap. (Their clock ticks once a batch; ours, once a
-# choice. We also count `times`, so that the average starts as a plain mean.)
+# choice.)
 
 
 # %%
 def stream_shares(items, n_items, rate=0.01):
     last, gap, times, shares = [0] * n_items, [0.0] * n_items, [0] * n_items, []
     for now, item in enumerate(items.tolist(), start=1):
-        times[item] += 1
-        gap[item] += max(rate, 1 / times[item]) * (now - last[item] - gap[item])  # the mean at first
+        times[item] += 1  # a third number, so that the average starts as a plain mean
+        gap[item] += max(rate, 1 / times[item]) * (now - last[item] - gap[item])
         last[item] = now
         shares.append(1 / gap[item])
     return np.array(shares), 1 / np.maximum(gap, 1e-9)  # (n_choices,) as of then, (n_items,) as of now
@@ -256,7 +253,7 @@ def stream_shares(items, n_items, rate=0.01):
 
 # %% [markdown]
 # Over 200,000 choices, 300 movies drift from one popularity to another. Two rivals count: from the start, and faded, where
-# a choice weighs $1/e$ after 5,000 more. `error` is the root mean square of log (estimate / truth).
+# a choice weighs $1/e$ after 5,000 more. `error` is the root mean square of the logarithm.
 
 # %%
 before, after = (1 / order for order in (np.arange(1, 301), rng.permutation(300) + 1))  # (movies,) popularities
@@ -274,9 +271,9 @@ off["error, popular"], off["error, rarest"] = (np.sqrt((np.log(x) ** 2).mean()) 
 results_table(off.rename_axis("median of estimate / truth").reset_index(), digits=2)
 
 # %% [markdown]
-# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen,
-# so at a rate of 0.01 it is 1.6 times too high for what has become rare. A larger rate follows rare movies better (1.2 times
-# too high) and is noisier for popular ones. Faded counts are right in the median and scatter for rare movies.
+# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen:
+# at a rate of 0.01, it is 1.6 times too high for rare movies. A larger rate follows rare movies better (1.2 times too high)
+# and is noisier for popular ones. Faded counts are right in the median and scatter for rare movies.
 
 # %%
 start, faded, slow, fast = (off.loc[way] for way in estimates)  # (columns,) each
@@ -288,8 +285,7 @@ assert abs(faded["50 rarest"] - 1) < 0.2 and faded["error, rarest"] > 0.4, "fade
 # %% [markdown]
 # ## MovieLens, and the towers
 #
-# Each user's last fifth of ratings is the test, the last fifth of the rest is for validation. We choose on validation, and
-# read the test once.
+# Each user's last fifth of ratings is the test, read once; the last fifth of the rest is for validation.
 
 # %% tags=["nbval-check-output"]
 ratings, movies, _ = load_movielens()
@@ -302,7 +298,7 @@ for name, part in {"validation": splits.split_by_time(train_and_test.train), "te
     print(f"{name}: trained on {pairs[name].shape[1]:,} choices of {len(task.users)} users, {len(task.items):,} movies")
 
 # %% [markdown]
-# The towers are two tables of vectors, without features, because the loss is what we compare.
+# The towers are two tables of vectors, because the loss is what we compare.
 
 # %%
 diagram.draw_two_towers(
@@ -356,7 +352,7 @@ def draw_batches(variant, part, seed):
 
 
 # %% [markdown]
-# The training loop is compiled once a variant, and starts again from fresh vectors for every rate and seed.
+# We compile the training loop once a variant. Every rate and seed starts from fresh vectors.
 
 
 # %%
@@ -427,10 +423,9 @@ best = {name: max(values, key=values.get) for name, values in searched.items()}
 best["uniform negatives added"] = max(UNIFORM, key=searched["uniform negatives added"].get)  # 0 is the base
 
 # %% [markdown]
-# The dashed line is the base. [NDCG@10](../docs/glossary.md#ndcg) rewards hits near the top of ten; 1 is best. The best
-# temperature lies inside its grid. The more hard negatives we keep, the better, at this rate and with one seed. All 255 is
-# the base, so we drop this variant. TFRS picks the hardest after subtracting $\log q$: they are no longer drawn from $q$,
-# and the proof fails.
+# The dashed line is the base. [NDCG@10](../docs/glossary.md#ndcg) is 1 for a perfect top ten. The best temperature lies
+# inside its grid. The more hard negatives we keep, the better, at this rate, with one seed. All 255 is the base, so we drop
+# this variant. TFRS picks the hardest after subtracting $\log q$: they are no longer drawn from $q$, and the proof fails.
 
 # %%
 figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3))
@@ -443,7 +438,7 @@ assert not default or best["unit vectors, temperature"] in TEMPERATURES[1:-1], "
 assert not default or best["hardest negatives kept"] == BATCH - 1, "keeping all negatives should be best"
 
 # %% [markdown]
-# Then every variant gets the best learning rate for itself, out of one grid and inside it.
+# Then every variant gets its own best learning rate, inside one grid.
 
 # %%
 variants = {
@@ -463,8 +458,8 @@ results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").rese
 # ## Test: what each change buys
 #
 # We train with three seeds and read the test. The marks to beat are most popular and two tuned models of [Lesson
-# 03](03_rank_with_classic_baselines.ipynb) that see the same choices: iALS factorises the table of choices, EASE weighs
-# movies by movies.
+# 03](03_rank_with_classic_baselines.ipynb) that see the same choices: iALS factorises the table of choices, EASE scores a
+# movie by the others chosen.
 
 # %%
 task = tasks["test"]
@@ -489,8 +484,8 @@ for name, variant in variants.items():
 compared = comparison.compare(by_user, "logQ (base)").set_index("model")
 
 # %% [markdown]
-# Each bar is the interval of a paired difference over users and seeds, Holm-corrected: widened for the number of
-# comparisons. Where it crosses the line, the data cannot tell. Rivals have the other colour. `±` is half the spread over
+# Each bar is the interval of a paired difference over users and seeds, widened for the number of
+# comparisons (Holm). Where it crosses the line, the data cannot tell. Rivals have the other colour. `±` is half the spread over
 # seeds.
 
 # %%
@@ -506,8 +501,8 @@ for place, (name, one) in enumerate(others.iterrows()):
 
 # %% [markdown]
 # - **Only logQ paid.** Without it, towers with a rate of their own do not beat most popular.
-# - **No other tested change is better**, each at its own rate. A quarter of the batch also takes four times the steps. This
-#   stream stands still; drift is not tested here.
+# - **No other tested change is better**, each at its own rate. `batch / 4` also takes four times the steps. The stream stands
+#   still here: drift is not tested.
 # - **Tuned iALS and EASE are better than the base.** iALS, too, knows a user by an id alone, so ids do not explain the gap.
 #   Width and epochs were not tuned here.
 
@@ -528,8 +523,8 @@ by_id, history = movies.set_index(ITEM_ID), train_and_test.train.query("user_id 
 results_table(history.tail(5).join(by_id, on=ITEM_ID)[[TITLE, GENRES, RATING]], digits=1)
 
 # %% [markdown]
-# A tick marks a movie that the user went on to rate. The last line is the mean number of training choices of the ten. Over
-# all users, too, the plain model recommends what fewer have seen.
+# A tick marks a movie that the user went on to rate. The last line is the ten's mean number of training choices. Over all
+# users, the plain model recommends rarer movies.
 
 # %%
 shown["EASE, tuned"] = rivals["EASE, tuned"][0][row]  # (n_items,)
@@ -547,9 +542,7 @@ results_table(pd.DataFrame(lists))
 #
 # - **Count what the batch is drawn from**: if you subsample popular movies, count afterwards. With several machines, a batch
 #   is what one machine sees.
-# - **Mixed negatives** are meant for catalogues of which much is never chosen.
-# - **logQ learns popularity** as choices have it. If you want less of it in the lists, take it off when you rank, where
-#   everybody can see it.
+# - **logQ learns popularity** as choices have it. If you want less of it, take it off when you rank.
 #
 # The base's first seed goes to the leaderboard.
 
@@ -595,8 +588,7 @@ board.save()
 # 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: 1
 #    far above 0.
 # 3. **No sampling at all.** Train the tables with the full softmax, all users in one product. Choose rate and steps on
-#    validation. Aim: within 0.02 of
-#    logQ's NDCG@10.
+#    validation. Aim: within 0.02 of logQ's NDCG@10.
 # 4. **Count in batches.** Without training, let the clock of `stream_shares` tick once a batch of 256, on a stream that
 #    stands still. Aim: the most popular movie's share becomes 1/256.
 #
@@ -605,20 +597,16 @@ board.save()
 # ## Takeaways
 #
 # - logQ's minimum was the truth in the smallest batch; its gradient came near the full softmax's in large ones.
-# - It turned towers that did not beat most popular into towers that did. No other tested change was better than the base;
-#   the positive's own correction could not be told from it.
-# - At a rate of 0.01, the stream's shares followed popular movies through a drift and were 1.6 times too high for the
-#   rarest.
+# - It turned towers that did not beat most popular into towers that did. No other tested change was better than the base.
+# - At rate 0.01, the stream's shares followed popular movies through a drift and were 1.6 times too high for the rarest.
 # - Tuned iALS and EASE stayed ahead of the base.
 #
 # **Next**: [Lesson 13](13_rewrite_retrieval_in_keras_3.ipynb) writes the same loss in Keras 3.
 #
 # **References**
 #
-# - Khrylchenko, Baikalov, Makeev, Matveev, Liamaev (2025). [Correcting the LogQ
-#   correction](https://arxiv.org/abs/2507.09331): revisiting sampled softmax for large-scale retrieval. *RecSys*.
-# - Ma, Collins (2018). Noise contrastive estimation and negative sampling for conditional models: consistency and
-#   statistical efficiency. *EMNLP*.
+# - Khrylchenko et al. (2025). [Correcting the LogQ correction](https://arxiv.org/abs/2507.09331). *RecSys*.
+# - Ma, Collins (2018). Noise contrastive estimation and negative sampling for conditional models. *EMNLP*.
 # - Yang et al. (2020). [Mixed negative sampling](https://doi.org/10.1145/3366424.3386195) for learning two-tower neural
 #   networks in recommendations. *WWW*.
 # - Yi et al. (2019). [Sampling-bias-corrected neural modeling for large corpus item
