@@ -138,7 +138,8 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 # probabilities for a user, and $j$ the choice (the **positive**). Can a batch stand in for its gradient?
 #
 # 1. The full gradient is $\sum_k \pi_k \nabla s_k - \nabla s_j$.
-# 2. The choice is in every batch with certainty, so take it out of the sum; $1 - \pi_j$ is the paper's sample weight:
+# 2. The choice is in every batch with certainty, so take it out of the sum. Khrylchenko et al. (2025) call $1 - \pi_j$ the
+#    sample weight:
 #    $(1 - \pi_j)\big[\sum_{k \ne j} \frac{\pi_k}{1 - \pi_j} \nabla s_k - \nabla s_j\big]$.
 # 3. Only the sum has to be sampled. With $B - 1$ negatives and [accidental
 #    hits](../docs/glossary.md#accidental-hit) removed, weights in proportion to $e^{s_k} / q_k$ estimate it.
@@ -148,7 +149,7 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 #    $\ell_k = s_k - \log\big((B - 1)\, q_k\big)$ for a negative.
 #
 # So subtract the logarithm of how often a movie is *expected* in the batch: once for the choice, $(B - 1)\,q_k$ times for
-# another (Khrylchenko et al., 2025). logQ treats the choice as if it, too, had been drawn from $q$.
+# another. logQ treats the choice as if it, too, had been drawn from $q$.
 
 
 # %%
@@ -199,8 +200,8 @@ assert np.allclose(found["logQ"], truth[0], atol=1e-4), "logQ's minimum should b
 assert np.allclose(found["plain"], softmax(np.log(truth[0] / share)), atol=1e-3), "the plain minimum should be p / q"
 
 # %% [markdown]
-# Next we compare gradients at random scores. `error` is the distance of the average gradient from the full
-# softmax's, `noise` the standard deviation between sets of negatives, both relative to the full gradient's length.
+# Next we compare gradients at random scores. `error` is the distance of the average gradient from the full softmax's,
+# `noise` the standard deviation between sets of negatives, both relative to the full gradient's length.
 
 # %%
 some = rng.normal(size=20)  # (movies,) random scores
@@ -253,7 +254,7 @@ def stream_shares(items, n_items, rate=0.01):
 
 # %% [markdown]
 # Over 200,000 choices, 300 movies drift from one popularity to another. Two rivals count: from the start, and faded, where
-# a choice weighs $1/e$ after 5,000 more. `error` is the root mean square of the logarithm.
+# a choice weighs $1/e$ after 5,000 more. `error` is the root mean square of log(estimate/truth).
 
 # %%
 before, after = (1 / order for order in (np.arange(1, 301), rng.permutation(300) + 1))  # (movies,) popularities
@@ -405,7 +406,7 @@ def ndcg(variant, part, rate, seed):
 # %% [markdown]
 # ## Choose on validation
 #
-# Three variants have a number of their own, chosen at a rate of 0.1 with one seed: the
+# Three variants have a number of their own, chosen at a rate of 0.1: the
 # [temperature](../docs/glossary.md#temperature) that divides the scores of unit vectors, which lie between −1 and 1; how
 # many of the [hardest negatives](../docs/glossary.md#hard-negative) to keep; how many uniform ones to add ([mixed
 # negatives](../docs/glossary.md#mixed-negatives)).
@@ -484,9 +485,8 @@ for name, variant in variants.items():
 compared = comparison.compare(by_user, "logQ (base)").set_index("model")
 
 # %% [markdown]
-# Each bar is the interval of a paired difference over users and seeds, widened for the number of
-# comparisons (Holm). Where it crosses the line, the data cannot tell. Rivals have the other colour. `±` is half the spread over
-# seeds.
+# Each bar is the interval of a paired difference over users and seeds, widened for the number of comparisons (Holm). Where
+# it crosses the line, the data cannot tell. Rivals have the other colour. `±` is half the spread over seeds.
 
 # %%
 figure, axis = plt.subplots(figsize=(9, 4.2))
@@ -501,8 +501,8 @@ for place, (name, one) in enumerate(others.iterrows()):
 
 # %% [markdown]
 # - **Only logQ paid.** Without it, towers with a rate of their own do not beat most popular.
-# - **No other tested change is better**, each at its own rate. `batch / 4` also takes four times the steps. The stream stands
-#   still here: drift is not tested.
+# - **No other tested change is better**, each at its own rate. `batch / 4` also takes four times the steps. The stream
+#   stands still here: drift is not tested.
 # - **Tuned iALS and EASE are better than the base.** iALS, too, knows a user by an id alone, so ids do not explain the gap.
 #   Width and epochs were not tuned here.
 
@@ -532,8 +532,8 @@ lists = {}
 for name in ["plain (no logQ)", "logQ (base)", "EASE, tuned"]:
     ten = metrics.recommend(shown[name][None], task.seen[[row]], 10)[0]  # (10,) columns
     ticks = np.where(np.isin(ten, task.relevant[[row]].indices), "✓ ", "")
-    known = task.popularity[ten].mean()
-    lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{known:.0f} choices"]
+    choices = task.popularity[ten].mean()
+    lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{choices:.0f} choices"]
 assert not default or rankings["plain (no logQ)"][0].popularity < rankings["logQ (base)"][0].popularity, "plain: rarer"
 results_table(pd.DataFrame(lists))
 
