@@ -26,8 +26,8 @@
 # - how to estimate shares from a stream that drifts, and for which movies that fails;
 # - what temperature, hard and mixed negatives buy.
 #
-# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb), which introduces the in-batch softmax and
-# logQ; two minutes; 1.5 GB of memory.
+# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and logQ; two
+# minutes; 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -89,9 +89,8 @@ UNIFORM = [16, 64, 256]  # uniform negatives added to a batch
 USER = 73  # whose recommendations we look at
 
 # %%
-default = (SEEDS, DIM, BATCH, EPOCHS, USER) == ([1, 2, 3], 32, 256, 3, 73)  # some claims hold at these settings only
-default &= (RATES, HARD, UNIFORM) == ([0.01, 0.03, 0.1, 0.3], [32, 128], [16, 64, 256])
-default &= TEMPERATURES == [0.1, 0.15, 0.2, 0.3, 0.5]
+default = (SEEDS, DIM, BATCH, EPOCHS, USER, HARD) == ([1, 2, 3], 32, 256, 3, 73, [32, 128])  # some claims need it
+default &= (RATES, UNIFORM, TEMPERATURES) == ([0.01, 0.03, 0.1, 0.3], [16, 64, 256], [0.1, 0.15, 0.2, 0.3, 0.5])
 
 # %% [markdown]
 # ## A world where the truth is known
@@ -110,17 +109,17 @@ print(f"the most popular movie has {share.max():.0%} of all choices, the rarest 
 #
 # 1. In an [in-batch softmax](../docs/glossary.md#in-batch-softmax), user $i$ sees movies $j_1, \dots, j_B$. One is their choice, drawn from $p(j \mid i)$. The others are other users',
 #    drawn from the shares $q_j$.
-# 2. If theirs is $j_k$, the batch had the probability
+# 2. Suppose the user chose $j_k$. Then the probability of this batch is
 #    $p(j_k \mid i) \prod_{m \ne k} q_{j_m} = \frac{p(j_k \mid i)}{q_{j_k}} \prod_m q_{j_m}$. The product is the same for
 #    every $k$.
-# 3. So by Bayes' rule movie $j_k$ is theirs with a probability in proportion to $p(j_k \mid i) / q_{j_k}$.
+# 3. So by Bayes' rule movie $j_k$ is their choice with a probability in proportion to $p(j_k \mid i) / q_{j_k}$.
 # 4. The softmax gives it $e^{\ell_k} / \sum_m e^{\ell_m}$. Cross-entropy is least where the two agree:
 #    $\ell_k = \log p(j_k \mid i) - \log q_{j_k}$, up to a constant.
 # 5. We rank by the score $s_{ij}$ and want it to be $\log p(j \mid i)$. So train with
 #    $\ell_{ij} = s_{ij} - \log q_j$.
 #
 # This is ranking [noise-contrastive estimation](https://doi.org/10.18653/v1/D18-1405) (Ma and Collins, 2018). Check the
-# sign on two users and two movies whose scores are the truth. TFRS subtracts the logarithm of the shares we give it:
+# sign on two users and two movies whose scores are the truth. TFRS itself subtracts the logarithm of the shares:
 
 # %% tags=["nbval-check-output"]
 p, q = np.array([[0.3, 0.7], [0.05, 0.95]]), np.array([0.1, 0.9])  # (users, movies), (movies,)
@@ -139,7 +138,8 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 # probabilities for a user, and $j$ the choice (the **positive**). Can a batch stand in for its gradient?
 #
 # 1. The full gradient is $\sum_k \pi_k \nabla s_k - \nabla s_j$.
-# 2. The choice is in every batch with certainty, so take it out of the sum:
+# 2. The choice is in every batch with certainty, so take it out of the sum. Khrylchenko et al. (2025) call $1 - \pi_j$ the
+#    sample weight:
 #    $(1 - \pi_j)\big[\sum_{k \ne j} \frac{\pi_k}{1 - \pi_j} \nabla s_k - \nabla s_j\big]$.
 # 3. Only the sum has to be sampled. With $B - 1$ negatives and [accidental
 #    hits](../docs/glossary.md#accidental-hit) removed, weights in proportion to $e^{s_k} / q_k$ estimate it.
@@ -149,7 +149,7 @@ assert wrong_sign > 3 * by_tfrs, "with the wrong sign the truth should look like
 #    $\ell_k = s_k - \log\big((B - 1)\, q_k\big)$ for a negative.
 #
 # So subtract the logarithm of how often a movie is *expected* in the batch: once for the choice, $(B - 1)\,q_k$ times for
-# another (Khrylchenko et al., 2025). logQ treats the choice as if it, too, had been drawn from $q$.
+# another. logQ treats the choice as if it, too, had been drawn from $q$.
 
 
 # %%
@@ -165,21 +165,20 @@ def own_correction(queries, candidates, ids, share):
 # %% [markdown]
 # ## Where the minimum lies, and where the gradient points
 #
-# For each set of drawn negatives, we compute the gradient of one user's scores, averaged exactly over the choice. `counts`
-# says how often each movie was drawn.
+# For each set of drawn negatives, we compute the gradient of one user's scores, averaged exactly over the choice.
 
 # %%
 WAYS = ["plain", "logQ", "logQ, hits removed", "positive's own"]
 
 
-def gradients(scores, chosen, counts, way):
+def gradients(scores, chosen, counts, way):  # counts: (draws, movies) how often each movie was drawn
     log_q, removed = np.log(share), way in WAYS[2:]
-    right = scores - log_q * way.startswith("logQ")  # (movies,) the choice's logit
+    own_logit = scores - log_q * way.startswith("logQ")  # (movies,) the choice's
     negative = scores - log_q * (way != "plain") - (np.log(counts[0].sum()) if way == "positive's own" else 0)
-    pull = counts * np.exp(negative)  # (draws, movies)
-    total = np.exp(right) + pull.sum(axis=1, keepdims=True) - removed * pull  # (draws, movies), by the choice
-    weight = chosen / total  # (draws, movies)
-    return pull * (weight.sum(axis=1, keepdims=True) - removed * weight) + weight * np.exp(right) - chosen
+    attraction = counts * np.exp(negative)  # (draws, movies)
+    total = np.exp(own_logit) + attraction.sum(axis=1, keepdims=True) - removed * attraction  # (draws, movies)
+    weight = chosen / total  # (draws, movies), by the choice
+    return attraction * (weight.sum(axis=1, keepdims=True) - removed * weight) + weight * np.exp(own_logit) - chosen
 
 
 # %% [markdown]
@@ -188,10 +187,10 @@ def gradients(scores, chosen, counts, way):
 
 
 # %%
-def minimise(chosen, way, counts, likely, steps=4000):
+def minimise(chosen, way, counts, likely, steps=4000):  # likely: (draws,) probability of each set of negatives
     scores = np.zeros(20)  # (movies,)
     for _ in range(steps):
-        scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen
+        scores -= 0.3 * (likely @ gradients(scores, chosen, counts, way)) / chosen  # equal steps for rare movies
     return softmax(scores)  # (movies,)
 
 
@@ -201,11 +200,12 @@ assert np.allclose(found["logQ"], truth[0], atol=1e-4), "logQ's minimum should b
 assert np.allclose(found["plain"], softmax(np.log(truth[0] / share)), atol=1e-3), "the plain minimum should be p / q"
 
 # %% [markdown]
-# Then the gradient on the way there, at random scores. `error` is the distance of the average gradient from the full
-# softmax's, `noise` the standard deviation between sets of negatives, both relative to the full gradient's length.
+# Next we compare gradients at random scores. `error` is the distance of the average gradient from the full softmax's,
+# `noise` the standard deviation between sets of negatives, both relative to the full gradient's length.
 
 # %%
-full = softmax(some := rng.normal(size=20)) - truth[0]  # (movies,) gradient of the full softmax at random scores
+some = rng.normal(size=20)  # (movies,) random scores
+full = softmax(some) - truth[0]  # (movies,) gradient of the full softmax there
 for batch in (8, 64, 512):
     counts = np.random.default_rng(2).multinomial(batch - 1, share, size=20_000)  # (draws, movies)
     for way in WAYS:
@@ -215,11 +215,13 @@ for batch in (8, 64, 512):
 results_table(table.rename_axis("way").reset_index())
 
 # %% [markdown]
-# Two statements seem to disagree, and both are true. *logQ is right for any batch size*: the **minimum** of its average
+# Two statements seem to disagree; both are true. *logQ is right for any batch size*: the **minimum** of its average
 # loss is the truth, even with one negative. *logQ is right for large batches only*: on the way there, its **gradient**
-# differs from the full softmax's, with an error and a noise that fall as the batch grows. The positive's own correction is
-# about the way: its gradient becomes the full softmax's, too, but in the smallest batch its minimum is wrong. Removing hits
-# breaks line 2 in larger batches, and leaves an error. Without logQ, both are wrong.
+# differs from the full softmax's, with an error and a noise that fall as the batch grows. Without logQ, both are wrong.
+#
+# Without hits, step 2 of logQ's proof no longer holds, and an error stays. The positive's own correction mends that; its
+# gradient is no nearer than logQ's with hits. The price: a wrong minimum in the smallest batch. The base removes hits all
+# the same, to be Lesson 11's loss; the test compares both.
 
 # %%
 error, noise = ([f"{what}, batch {batch}" for batch in (8, 64, 512)] for what in ("error", "noise"))
@@ -228,23 +230,23 @@ for way in ("logQ", "positive's own"):
 assert (table[noise].diff(axis=1).iloc[:, 1:] < 0).all(axis=None), "larger batches should be less noisy"
 assert table.loc["positive's own", "minimum off, batch 2"] > 0.1, "in the smallest batch its end should be wrong"
 assert table.loc["plain", error].min() > 0.2, "without logQ the gradient should stay wrong"
-assert table.loc["logQ, hits removed", error[2]] > 3 * table.loc["logQ", error[2]], "hits removed: an error remains"
+assert np.allclose(table.loc["positive's own", error], table.loc["logQ", error], atol=0.02), "both should be as near"
+assert table.loc["logQ, hits removed", error[2]] > 3 * table.loc["positive's own", error[2]], "an error should remain"
 
 # %% [markdown]
 # ## Shares from a stream that drifts
 #
-# A service learns from an endless stream. Yi et al. (2019) keep two numbers a movie: when it was last chosen, and a moving
+# Yi et al. (2019) learn from an endless stream. They keep two numbers a movie: when it was last chosen, and a moving
 # average of the gap between two choices. The share is one over the gap. (Their clock ticks once a batch; ours, once a
 # choice.)
 
 
 # %%
 def stream_shares(items, n_items, rate=0.01):
-    last, gap, times = [0] * n_items, [0.0] * n_items, [0] * n_items
-    shares = []
+    last, gap, times, shares = [0] * n_items, [0.0] * n_items, [0] * n_items, []
     for now, item in enumerate(items.tolist(), start=1):
-        times[item] += 1
-        gap[item] += max(rate, 1 / times[item]) * (now - last[item] - gap[item])  # the mean at first
+        times[item] += 1  # a third number, so that the average starts as a plain mean
+        gap[item] += max(rate, 1 / times[item]) * (now - last[item] - gap[item])
         last[item] = now
         shares.append(1 / gap[item])
     return np.array(shares), 1 / np.maximum(gap, 1e-9)  # (n_choices,) as of then, (n_items,) as of now
@@ -252,7 +254,7 @@ def stream_shares(items, n_items, rate=0.01):
 
 # %% [markdown]
 # Over 200,000 choices, 300 movies drift from one popularity to another. Two rivals count: from the start, and faded, where
-# a choice weighs $1/e$ after 5,000 more.
+# a choice weighs $1/e$ after 5,000 more. `error` is the root mean square of log(estimate/truth).
 
 # %%
 before, after = (1 / order for order in (np.arange(1, 301), rng.permutation(300) + 1))  # (movies,) popularities
@@ -261,31 +263,30 @@ choices = np.concatenate([rng.choice(300, 1000, p=shares) for shares in drift]) 
 fade = np.exp((np.arange(len(choices)) - len(choices)) / 5000)  # (200_000,) weight of a choice
 estimates = {"counted from the start": np.bincount(choices, minlength=300) / len(choices)}  # (movies,) each
 estimates["faded counts"] = np.bincount(choices, fade, minlength=300) / fade.sum()
-estimates["stream, rate 0.01"] = stream_shares(choices, 300)[1]
+estimates |= {f"stream, rate {rate}": stream_shares(choices, 300, rate)[1] for rate in (0.01, 0.1)}
 
 # %%
-order = np.argsort(-drift[-1])  # (movies,) by the true share at the end
-ratios = pd.DataFrame({way: estimate / drift[-1] for way, estimate in estimates.items()}).loc[order]  # (movies, ways)
+ratios = pd.DataFrame(estimates).div(drift[-1], axis=0).loc[np.argsort(-drift[-1])]  # (movies, ways) by the true share
 off = pd.DataFrame({"50 most popular": ratios[:50].median(), "50 rarest": ratios[-50:].median()})
+off["error, popular"], off["error, rarest"] = (np.sqrt((np.log(x) ** 2).mean()) for x in (ratios[:50], ratios[-50:]))
 results_table(off.rename_axis("median of estimate / truth").reset_index(), digits=2)
 
 # %% [markdown]
-# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen,
-# so for what has become rare it is 1.6 times too high, and the movie's score, in the end, too high by the logarithm of
-# that. Faded counts follow everybody, but need a sweep over all movies.
+# Counts from the start are stale. The stream follows the popular movies. But an estimate moves only when its movie is chosen:
+# at a rate of 0.01, it is 1.6 times too high for rare movies. A larger rate follows rare movies better (1.2 times too high)
+# and is noisier for popular ones. Faded counts are right in the median and scatter for rare movies.
 
 # %%
-popular, rare = off["50 most popular"], off["50 rarest"]  # (ways,) each
-assert abs(popular["stream, rate 0.01"] - 1) < 0.1 and popular["counted from the start"] < 0.8, "counts are stale"
-assert 1.55 < rare["stream, rate 0.01"] < 1.75 and abs(rare["faded counts"] - 1) < 0.2, (
-    "the stream is late for the rare"
-)
+start, faded, slow, fast = (off.loc[way] for way in estimates)  # (columns,) each
+assert abs(slow["50 most popular"] - 1) < 0.1 and start["50 most popular"] < 0.8, "counts are stale"
+assert 1.55 < slow["50 rarest"] < 1.75 and 1.1 < fast["50 rarest"] < 1.3, "the stream lags for rare movies"
+assert fast["error, popular"] > 1.5 * slow["error, popular"], "a larger rate should be noisier"
+assert abs(faded["50 rarest"] - 1) < 0.2 and faded["error, rarest"] > 0.4, "faded counts should be right, and scatter"
 
 # %% [markdown]
 # ## MovieLens, and the towers
 #
-# Each user's last fifth of ratings is the test, the last fifth of the rest is for validation. We choose on validation, and
-# read the test once.
+# Each user's last fifth of ratings is the test, read once; the last fifth of the rest is for validation.
 
 # %% tags=["nbval-check-output"]
 ratings, movies, _ = load_movielens()
@@ -298,7 +299,7 @@ for name, part in {"validation": splits.split_by_time(train_and_test.train), "te
     print(f"{name}: trained on {pairs[name].shape[1]:,} choices of {len(task.users)} users, {len(task.items):,} movies")
 
 # %% [markdown]
-# The towers are two tables of vectors, without features, because the loss is what we compare.
+# The towers are two tables of vectors, because the loss is what we compare.
 
 # %%
 diagram.draw_two_towers(
@@ -352,7 +353,7 @@ def draw_batches(variant, part, seed):
 
 
 # %% [markdown]
-# The training loop is compiled once a variant, and starts again from fresh vectors for every rate and seed.
+# We compile the training loop once a variant. Every rate and seed starts from fresh vectors.
 
 
 # %%
@@ -405,7 +406,7 @@ def ndcg(variant, part, rate, seed):
 # %% [markdown]
 # ## Choose on validation
 #
-# Three variants have a number of their own, chosen at a rate of 0.1 with one seed: the
+# Three variants have a number of their own, chosen at a rate of 0.1: the
 # [temperature](../docs/glossary.md#temperature) that divides the scores of unit vectors, which lie between −1 and 1; how
 # many of the [hardest negatives](../docs/glossary.md#hard-negative) to keep; how many uniform ones to add ([mixed
 # negatives](../docs/glossary.md#mixed-negatives)).
@@ -423,8 +424,9 @@ best = {name: max(values, key=values.get) for name, values in searched.items()}
 best["uniform negatives added"] = max(UNIFORM, key=searched["uniform negatives added"].get)  # 0 is the base
 
 # %% [markdown]
-# The dashed line is the base. The best temperature lies inside its grid. The more hard negatives we keep, the better, up
-# to all 255, which is the base, so they go no further. Uniform negatives hardly matter.
+# The dashed line is the base. [NDCG@10](../docs/glossary.md#ndcg) is 1 for a perfect top ten. The best temperature lies
+# inside its grid. The more hard negatives we keep, the better, at this rate, with one seed. All 255 is the base, so we drop
+# this variant. TFRS picks the hardest after subtracting $\log q$: they are no longer drawn from $q$, and the proof fails.
 
 # %%
 figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3))
@@ -437,7 +439,7 @@ assert not default or best["unit vectors, temperature"] in TEMPERATURES[1:-1], "
 assert not default or best["hardest negatives kept"] == BATCH - 1, "keeping all negatives should be best"
 
 # %% [markdown]
-# Then every variant gets the best learning rate for itself, out of one grid and inside it.
+# Then every variant gets its own best learning rate, inside one grid.
 
 # %%
 variants = {
@@ -447,7 +449,7 @@ variants = {
     "positive's own correction": Variant(own_correction),
     "shares from the stream": Variant(streamed=True),
     "batch / 4": Variant(batch=BATCH // 4),
-} | {f"{name}: {best[name]}": grid[best[name]] for name, grid in grids.items() if grid[best[name]] != base}
+} | {f"{name} = {best[name]}": grid[best[name]] for name, grid in grids.items() if grid[best[name]] != base}
 by_rate = pd.DataFrame({rate: {name: quality(one, rate) for name, one in variants.items()} for rate in RATES})
 rate_of = by_rate.idxmax(axis=1)
 assert not default or rate_of.isin(RATES[1:-1]).all(), "no rate beyond the grid should be needed"
@@ -457,7 +459,8 @@ results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").rese
 # ## Test: what each change buys
 #
 # We train with three seeds and read the test. The marks to beat are most popular and two tuned models of [Lesson
-# 03](03_rank_with_classic_baselines.ipynb) that see the same choices.
+# 03](03_rank_with_classic_baselines.ipynb) that see the same choices: iALS factorises the table of choices, EASE scores a
+# movie by the others chosen.
 
 # %%
 task = tasks["test"]
@@ -482,32 +485,33 @@ for name, variant in variants.items():
 compared = comparison.compare(by_user, "logQ (base)").set_index("model")
 
 # %% [markdown]
-# Each bar is the interval of a paired difference over users and seeds, Holm-corrected. Where it crosses the line, the data
-# cannot tell. Rivals have the other colour.
+# Each bar is the interval of a paired difference over users and seeds, widened for the number of comparisons (Holm). Where
+# it crosses the line, the data cannot tell. Rivals have the other colour. `±` is half the spread over seeds.
 
 # %%
-figure, axis = plt.subplots(figsize=(8, 4.2))
+figure, axis = plt.subplots(figsize=(9, 4.2))
 others = compared.loc[[*variants, *rivals]].drop("logQ (base)")
+luck = (others["seed_spread"] / 2).map(" (seeds ±{:.3f})".format, na_action="ignore").fillna("")
+axis.axvline(0, color="C6", linestyle="--")
+axis.set(yticks=range(0, -len(others), -1), yticklabels=others.index + ": " + others["verdict"] + luck)
+axis.set_xlabel(f"NDCG@10, difference to the {compared['mean']['logQ (base)']:.3f} of logQ (base)")
 for place, (name, one) in enumerate(others.iterrows()):
     colour = "C1" if name in rivals else "C0"
-    axis.plot(one[["low", "difference", "high"]], [place] * 3, "o-", markevery=[1], color=colour, linewidth=3)
-axis.axvline(0, color="C6", linestyle="--")
-axis.set(yticks=range(len(others)), yticklabels=others.index + ": " + others["verdict"], ylim=(len(others) - 0.5, -0.5))
-axis.set_xlabel(f"NDCG@10, difference to the {compared['mean']['logQ (base)']:.3f} of logQ (base)")
-plt.show()
+    axis.plot(one[["low", "difference", "high"]], [-place] * 3, "o-", markevery=[1], color=colour, linewidth=3)
 
 # %% [markdown]
-# - **logQ is the whole step.** Without it, towers with a rate of their own do not beat most popular.
-# - **No other change is better**, each at its own rate. Where a bar crosses the line, the data cannot tell.
-# - **Tuned EASE is better** than all. The loss is corrected; what is missing is in the towers, which know a user by an id
-#   alone.
+# - **Only logQ paid.** Without it, towers with a rate of their own do not beat most popular.
+# - **No other tested change is better**, each at its own rate. `batch / 4` also takes four times the steps. The stream
+#   stands still here: drift is not tested.
+# - **Tuned iALS and EASE are better than the base.** iALS, too, knows a user by an id alone, so ids do not explain the gap.
+#   Width and epochs were not tuned here.
 
 # %%
 low, _ = comparison.bootstrap_interval((by_user["plain (no logQ)"] - by_user["most popular"]).mean(axis=0))
 assert not default or low < 0, "plain should not beat most popular"
 worse, better = (set(compared.index[compared["verdict"] == verdict]) for verdict in ("worse", "better"))
 assert not default or {"most popular", "plain (no logQ)"} <= worse, "logQ should beat both"
-assert not default or {"EASE, tuned"} <= better <= {"iALS, tuned", "EASE, tuned"}, "only rivals should be better"
+assert not default or better == {"iALS, tuned", "EASE, tuned"}, "only the tuned rivals should be better"
 
 # %% [markdown]
 # ## Recommend for one user
@@ -519,18 +523,18 @@ by_id, history = movies.set_index(ITEM_ID), train_and_test.train.query("user_id 
 results_table(history.tail(5).join(by_id, on=ITEM_ID)[[TITLE, GENRES, RATING]], digits=1)
 
 # %% [markdown]
-# A tick marks a movie that the user went on to rate. The last line is the mean number of training choices of the ten: the
-# plain model avoids what many have seen.
+# A tick marks a movie that the user went on to rate. The last line is the ten's mean number of training choices. Over all
+# users, the plain model recommends rarer movies.
 
 # %%
 shown["EASE, tuned"] = rivals["EASE, tuned"][0][row]  # (n_items,)
-lists, known = {}, {}
+lists = {}
 for name in ["plain (no logQ)", "logQ (base)", "EASE, tuned"]:
     ten = metrics.recommend(shown[name][None], task.seen[[row]], 10)[0]  # (10,) columns
     ticks = np.where(np.isin(ten, task.relevant[[row]].indices), "✓ ", "")
-    known[name] = task.popularity[ten].mean()
-    lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{known[name]:.0f} choices"]
-assert not default or known["plain (no logQ)"] < known["logQ (base)"], "plain should avoid popular movies"
+    choices = task.popularity[ten].mean()
+    lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{choices:.0f} choices"]
+assert not default or rankings["plain (no logQ)"][0].popularity < rankings["logQ (base)"][0].popularity, "plain: rarer"
 results_table(pd.DataFrame(lists))
 
 # %% [markdown]
@@ -538,10 +542,7 @@ results_table(pd.DataFrame(lists))
 #
 # - **Count what the batch is drawn from**: if you subsample popular movies, count afterwards. With several machines, a batch
 #   is what one machine sees.
-# - **Everything else**: try it on your data, at its own rate, with an interval. Mixed negatives are meant for catalogues
-#   of which much is never chosen.
-# - **logQ learns popularity** as choices have it. If you want less of it in the lists, take it off when you rank, where
-#   everybody can see it.
+# - **logQ learns popularity** as choices have it. If you want less of it, take it off when you rank.
 #
 # The base's first seed goes to the leaderboard.
 
@@ -568,7 +569,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# For the way there: noise and error of the gradient fall with the batch.
+# Noise and error of the gradient fall with the batch.
 #
 # </details>
 #
@@ -576,7 +577,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# The units of the scores: vectors $\sqrt 2$ times shorter give the same logits. The best learning rate may change.
+# The units of the scores: vectors $\sqrt 2$ times shorter give the same logits.
 #
 # </details>
 #
@@ -587,8 +588,7 @@ board.save()
 # 2. **Half a correction.** Subtract $\alpha \log q$, $\alpha$ from 0 to 1.5, each at its own rate, on validation. Aim: 1
 #    far above 0.
 # 3. **No sampling at all.** Train the tables with the full softmax, all users in one product. Choose rate and steps on
-#    validation. Aim: within 0.02 of
-#    logQ's NDCG@10.
+#    validation. Aim: within 0.02 of logQ's NDCG@10.
 # 4. **Count in batches.** Without training, let the clock of `stream_shares` tick once a batch of 256, on a stream that
 #    stands still. Aim: the most popular movie's share becomes 1/256.
 #
@@ -597,19 +597,17 @@ board.save()
 # ## Takeaways
 #
 # - logQ's minimum was the truth in the smallest batch; its gradient came near the full softmax's in large ones.
-# - It turned towers that did not beat most popular into towers that did. No other change was better than the base; the
-#   positive's own correction could not be told from it.
-# - The stream's shares followed popular movies through a drift, and were 1.6 times too high for the rarest.
-# - Tuned EASE stayed ahead of towers that know ids alone.
+# - It turned towers that did not beat most popular into towers that did. No other tested change was better than the base.
+# - At rate 0.01, the stream's shares followed popular movies through a drift and were 1.6 times too high for the rarest.
+# - Tuned iALS and EASE stayed ahead of the base.
 #
-# **Next**: [Lesson 14](14_encode_watch_history.ipynb) improves the query tower, where there is more to gain.
+# **Next**: [Lesson 13](13_rewrite_retrieval_in_keras_3.ipynb) writes the same loss in Keras 3.
 #
 # **References**
 #
-# - Khrylchenko, Baikalov, Makeev, Matveev, Liamaev (2025). [Correcting the LogQ
-#   correction](https://arxiv.org/abs/2507.09331): revisiting sampled softmax for large-scale retrieval. *RecSys*.
-# - Ma, Collins (2018). Noise contrastive estimation and negative sampling for conditional models: consistency and
-#   statistical efficiency. *EMNLP*.
-# - Yang et al. (2020). Mixed negative sampling for learning two-tower neural networks in recommendations. *WWW*.
+# - Khrylchenko et al. (2025). [Correcting the LogQ correction](https://arxiv.org/abs/2507.09331). *RecSys*.
+# - Ma, Collins (2018). Noise contrastive estimation and negative sampling for conditional models. *EMNLP*.
+# - Yang et al. (2020). [Mixed negative sampling](https://doi.org/10.1145/3366424.3386195) for learning two-tower neural
+#   networks in recommendations. *WWW*.
 # - Yi et al. (2019). [Sampling-bias-corrected neural modeling for large corpus item
 #   recommendations](https://doi.org/10.1145/3298689.3346996). *RecSys*.

@@ -77,8 +77,8 @@ assert removed.loc[16:].min() > 2 * logq.loc[16:].max(), "with hits removed a di
 
 # %% [markdown]
 # In a batch of two, the positive's own correction ends a third of the choices away from the truth; from sixteen on, it is
-# level with logQ. The worry is of theory only: nobody trains with fewer. Removing hits leaves a distance in every batch,
-# because the most popular of these twenty movies has a fifth of all choices.
+# level with logQ, in this world of twenty movies. Removing hits leaves a distance in every batch but the smallest, probably
+# because the most popular movie has a fifth of all choices.
 
 # %% [markdown]
 # ## Exercise 2. Half a correction
@@ -105,15 +105,15 @@ best = by_strength.max(axis=1)  # (n_alphas,)
 assert best[1] > best[0] + 0.02 and best[1] > best.max() - 0.01, f"logQ should be near the top {by_strength}"
 
 # %% [markdown]
-# A whole correction is far above none. With one seed, strengths whose figures lie close cannot be told apart: take 1, which
-# has a reason.
+# A whole correction is far above none. 1.5 ended highest, at the edge of the grid. With one seed, strengths whose figures
+# lie close cannot be told apart: take 1, which has a reason.
 
 # %% [markdown]
 # ## Exercise 3. No sampling at all
 #
 # All scores are one matrix product, 671 by 9,066. A user with $n$ choices pays $n$ times the logarithm of the sum, less
-# the scores of the choices. Each step sees all data, so there are fewer steps, and rates are larger. The number of steps
-# and the rate are chosen on validation.
+# the scores of the choices. Each step sees all data, so there are fewer steps. The number of steps and the rate are chosen
+# on validation.
 
 
 # %%
