@@ -391,8 +391,6 @@ for (way, rate), offset, colour in zip(best["rate"].items(), beside, ("C0", "C1"
 axes.axhline(popular, color="C6", linestyle="--")
 axes.text(tried["epoch"].max(), popular, "most popular", color="C6", ha="right", va="bottom")
 axes.set(title="Validation, best rate each", xlabel="epoch", ylabel="NDCG@10", xticks=range(0, 21, 5), ylim=(0, 0.15))
-
-# %%
 expected = tried[(tried["way"] == "logQ") & (tried["rate"] == LEARNING_RATE)]["NDCG@10"].head(EPOCHS)
 assert not default or np.allclose(curve["NDCG@10"], expected, atol=0.01), "the grid should be what training gives"
 
