@@ -157,4 +157,4 @@ assert out_of_time["period"]["verdict"]["timeless"] == "worse", "periods should 
 assert measure(timeless)["period"].mean() < measured["SVD"]["period"].mean(), "less than in the SVD"
 
 # %% [markdown]
-# The islands were one vector a period, added to every movie of it. What is left keeps more to genres.
+# The tower adds one vector a period to every movie of it. What is left keeps more to genres.
