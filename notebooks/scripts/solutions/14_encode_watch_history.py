@@ -93,7 +93,7 @@ results_table(apart.reset_index())
 assert apart["verdict"]["without logQ"] == "worse", "logQ should matter"
 
 # %% [markdown]
-# Without logQ the tower is clearly worse: popular movies are in most batches, and are pushed down as negatives. What the
+# Without logQ the tower is clearly worse: the more popular a movie, the more batches push it down. What the
 # other parts are worth to a small tower after three epochs, the verdicts say.
 
 # %% [markdown]
