@@ -1,5 +1,6 @@
 """How Sphinx turns the lessons and the pages of docs/ into the site; `make site` calls it on a copy of both."""
 
+import ast
 import json
 import re
 import tomllib
@@ -83,9 +84,10 @@ def prepare_notebook(app: Sphinx, page: str, source: list[str]) -> None:
         if cell["cell_type"] == "markdown":  # Jupyter's anchors keep the capitals of a heading, the site's do not
             text = "".join(cell["source"])
             cell["source"] = re.sub(r"(?<=\.ipynb#)[^)\s]+", lambda anchor: anchor[0].lower(), text)
-    for cell in code[:2]:
+    for cell in code[:3]:
         text = "".join(cell["source"])
-        if "colab" in cell["metadata"].get("tags", []) or "set_up(" in text:
+        only_imports = all(isinstance(line, ast.Import | ast.ImportFrom) for line in ast.parse(text).body)
+        if "colab" in cell["metadata"].get("tags", []) or only_imports or "set_up(" in text:
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
     source[0] = json.dumps(notebook)
 
