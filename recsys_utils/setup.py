@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 STYLE = "recsys_utils.two_towers"
 
 
-def set_up(
-    keras: int | None = None, seed: int = 1, deterministic: bool = False, threads: int | None = None
-) -> None:
+def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False, threads: int | None = None) -> None:
     """Set seed, style of figures and tables; for a lesson with towers in TensorFlow also its log level and its Keras.
 
     Call it before TensorFlow or Keras is imported: a process uses one Keras. The style is legible on a light and on a
@@ -46,7 +44,9 @@ def set_up(
     if deterministic and keras is None:
         raise ValueError("deterministic is True, keras is None; expected keras=2 or keras=3 with it")
     if threads is not None and (keras is None or threads < 1):
-        raise ValueError(f"threads is {threads}, keras is {keras}; expected threads of at least 1, and keras=2 or keras=3")
+        raise ValueError(
+            f"threads is {threads}, keras is {keras}; expected threads of at least 1, and keras=2 or keras=3"
+        )
     import matplotlib.pyplot as plt
 
     plt.style.use(STYLE)
