@@ -257,15 +257,15 @@ def score(model):
 
 
 # %% [markdown]
-# `steps_per_execution` runs a whole epoch inside TensorFlow; a `legacy` optimizer's step is one operation. The task's
-# metric averages over the epoch; `fit`'s own loss is the last batch's.
+# `steps_per_execution` runs a whole epoch inside TensorFlow. The metric that we gave the task averages over the epoch;
+# `fit`'s own loss is the last batch's.
 
 
 # %% tags=["model"]
 def train_model(model_class, train, epochs, rate=LEARNING_RATE, seed=SEEDS[0], task=None):
     tf.keras.utils.set_random_seed(seed)
     model, batches = model_class(np.unique(train[ITEM_ID])), read_batches(train, seed)
-    model.compile(tf.keras.optimizers.legacy.Adagrad(rate, epsilon=1e-7), steps_per_execution=len(batches))
+    model.compile(optimizer=tf.keras.optimizers.Adagrad(rate), steps_per_execution=len(batches))
     curve = []
     for epoch in range(1, epochs + 1):
         loss = model.fit(batches, verbose=0).history["batch_loss"][0] / BATCH  # the loss of one pair
