@@ -4,7 +4,7 @@ import importlib
 import os
 import random
 import sys
-from types import ModuleType
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,14 +30,14 @@ def set_up(keras: int | None = None, seed: int = 1, deterministic: bool = False,
     seed : of Python's, NumPy's and TensorFlow's global generators
     deterministic : let TensorFlow run only operations that give the same bits each time, which costs some speed
     threads : how many share one operation of TensorFlow; for matrices of a few hundred rows, more than one costs more
-        than it gains. None leaves it to TensorFlow
+        than it gains. None leaves it to TensorFlow, and so does a process in which TensorFlow is already at work
 
     Raises
     ------
     ValueError
         Another `keras`; `deterministic` or `threads` without TensorFlow; fewer threads than one.
     RuntimeError
-        The other Keras, or TensorFlow with another number of threads, is already in use in this process.
+        The other Keras is already in use in this process.
     """
     if keras not in (None, 2, 3):
         raise ValueError(f"keras is {keras!r}; expected 2, 3 or None")
@@ -77,19 +77,10 @@ def _set_up_tensorflow(keras: int, seed: int, deterministic: bool, threads: int 
         raise RuntimeError(
             f"keras is {keras}, but this process already uses Keras {used}; restart the kernel and call set_up first"
         )
-    if threads not in (None, tensorflow.config.threading.get_intra_op_parallelism_threads()):
-        _share_operations(tensorflow.config.threading, threads)
+    if threads is not None:
+        with suppress(RuntimeError):  # TensorFlow is at work, and keeps its threads
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
     tensorflow.get_logger().setLevel("ERROR")
     tensorflow.keras.utils.set_random_seed(seed)
     if deterministic:
         tensorflow.config.experimental.enable_op_determinism()
-
-
-def _share_operations(threading: ModuleType, threads: int) -> None:
-    try:
-        threading.set_intra_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        raise RuntimeError(
-            f"threads is {threads}, but TensorFlow is already at work in this process; restart the kernel and call "
-            "set_up first"
-        ) from error
