@@ -61,7 +61,6 @@ set_up(keras=2, deterministic=True, threads=1)
 # %%
 import functools
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -412,6 +411,8 @@ def ndcg(variant, part, rate, seed):
 # negatives](../docs/glossary.md#mixed-negatives)).
 
 # %%
+from concurrent.futures import ThreadPoolExecutor
+
 base = Variant()
 grids = {
     "unit vectors, temperature": {t: Variant(tfrs_loss(temperature=t), unit=True) for t in TEMPERATURES},

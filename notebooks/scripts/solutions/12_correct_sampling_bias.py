@@ -104,7 +104,6 @@ results_table(by_strength.add_prefix("rate ").rename_axis("α").reset_index())
 best = by_strength.max(axis=1)  # (n_alphas,)
 assert best[1] > best[0] + 0.02 and best[1] > best.max() - 0.01, f"logQ should be near the top {by_strength}"
 
-
 # %% [markdown]
 # A whole correction is far above none. 1.5 ended highest, at the edge of the grid. With one seed, strengths whose figures
 # lie close cannot be told apart: take 1, which has a reason.
@@ -115,6 +114,7 @@ assert best[1] > best[0] + 0.02 and best[1] > best.max() - 0.01, f"logQ should b
 # All scores are one matrix product, 671 by 9,066. A user with $n$ choices pays $n$ times the logarithm of the sum, less
 # the scores of the choices. Each step sees all data, so there are fewer steps. The number of steps and the rate are chosen
 # on validation.
+
 
 # %%
 def full_softmax(part, rate, steps, seed):
@@ -161,7 +161,6 @@ assert rate in (0.05, 0.1) and steps in (20, 40), f"the best should be inside th
 assert abs(verdict["difference"]["full softmax"]) < 0.02, "the two should be near"
 assert verdict["verdict"]["full softmax"] != "better", "no sampling should not be ahead"
 
-
 # %% [markdown]
 # A loss without any sampling is not ahead of logQ, so sampling is not what holds these towers back. More than the loss
 # differs here: all data in a step give the same gradient every time, without the noise of batches.
@@ -171,6 +170,7 @@ assert verdict["verdict"]["full softmax"] != "better", "no sampling should not b
 #
 # Only the clock changes: it moves on once in a batch. A movie that is in the batch again has waited no batch at all, so its
 # gap stays as it is.
+
 
 # %%
 def batch_shares(items, n_items, batch, rate=0.01):
