@@ -132,8 +132,24 @@ def test_the_other_keras_in_the_same_process_is_refused():
     assert "restart the kernel" in result.stderr
 
 
+def test_threads_are_set_before_tensorflow_works_and_left_alone_afterwards():
+    code = """
+from recsys_utils.setup import set_up
+set_up(keras=2, threads=1)
+import tensorflow as tf
+tf.ones(1)
+set_up(keras=2, threads=2)
+set_up(keras=2)
+print(tf.config.threading.get_intra_op_parallelism_threads())"""
+    result = run(code)
+    assert result.stdout == "1\n" and result.stderr == "", result.stderr
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="keras is 4; expected 2, 3 or None"):
         set_up(keras=4)
     with pytest.raises(ValueError, match="deterministic is True, keras is None"):
         set_up(deterministic=True)
+    for wrong in ({"threads": 1}, {"threads": 0, "keras": 2}):
+        with pytest.raises(ValueError, match="expected threads of at least 1, and keras=2 or keras=3"):
+            set_up(**wrong)

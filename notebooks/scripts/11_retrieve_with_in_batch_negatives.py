@@ -51,12 +51,12 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# TFRS is written for Keras 2, so `set_up` asks for it, and for operations that give the same model each time.
+# TFRS needs Keras 2. `set_up` asks for it, for one thread an operation, and for the same model each time.
 
 # %% tags=["model"]
 from recsys_utils.setup import set_up
 
-set_up(keras=2, deterministic=True)
+set_up(keras=2, deterministic=True, threads=1)
 
 # %% tags=["model"]
 import json

@@ -51,12 +51,12 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# TFRS needs Keras 2. `set_up` asks for it, and for operations that give the same model each time.
+# TFRS needs Keras 2. `set_up` asks for it, for one thread an operation and the same model each time.
 
 # %%
 from recsys_utils.setup import set_up
 
-set_up(keras=2, deterministic=True)
+set_up(keras=2, deterministic=True, threads=1)
 
 # %%
 import functools
@@ -389,9 +389,8 @@ def compile_loop(variant):
 def train(variant, part, rate, seed):
     tables, optimizer, fresh, loop = compile_loop(variant)
     rng = np.random.default_rng(seed)
-    for table in tables:
-        table.assign(rng.uniform(-0.05, 0.05, table.shape))
-    for variable, value in zip(optimizer.variables, fresh, strict=True):
+    start = [rng.uniform(-0.05, 0.05, table.shape) for table in tables] + fresh
+    for variable, value in zip([*tables, *optimizer.variables], start, strict=True):
         variable.assign(value)
     optimizer.learning_rate = rate
     loop(*draw_batches(variant, part, seed))
@@ -412,6 +411,8 @@ def ndcg(variant, part, rate, seed):
 # negatives](../docs/glossary.md#mixed-negatives)).
 
 # %%
+from concurrent.futures import ThreadPoolExecutor
+
 base = Variant()
 grids = {
     "unit vectors, temperature": {t: Variant(tfrs_loss(temperature=t), unit=True) for t in TEMPERATURES},
@@ -419,6 +420,8 @@ grids = {
     "uniform negatives added": {0: base} | {n: Variant(uniform=n) for n in UNIFORM},
 }
 quality = functools.cache(lambda variant, rate: ndcg(variant, "validation", rate, SEEDS[0]).mean())
+pool = ThreadPoolExecutor(2)  # trains two variants at a time; a set has the base once
+[*pool.map(lambda one: quality(one, 0.1), {one for grid in grids.values() for one in grid.values()})]
 searched = {name: {value: quality(one, 0.1) for value, one in grid.items()} for name, grid in grids.items()}
 best = {name: max(values, key=values.get) for name, values in searched.items()}
 best["uniform negatives added"] = max(UNIFORM, key=searched["uniform negatives added"].get)  # 0 is the base
@@ -450,7 +453,8 @@ variants = {
     "shares from the stream": Variant(streamed=True),
     "batch / 4": Variant(batch=BATCH // 4),
 } | {f"{name} = {best[name]}": grid[best[name]] for name, grid in grids.items() if grid[best[name]] != base}
-by_rate = pd.DataFrame({rate: {name: quality(one, rate) for name, one in variants.items()} for rate in RATES})
+tried = pool.map(lambda one: [quality(one, rate) for rate in RATES], variants.values())
+by_rate = pd.DataFrame([*tried], [*variants], RATES)  # (n_variants, n_rates)
 rate_of = by_rate.idxmax(axis=1)
 assert not default or rate_of.isin(RATES[1:-1]).all(), "no rate beyond the grid should be needed"
 results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").reset_index())
@@ -463,19 +467,16 @@ results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").rese
 # movie by the others chosen.
 
 # %%
-task = tasks["test"]
 tuned = baselines.load_tuned()
-ials = [baselines.ials_factors(task, **tuned["iALS"].settings, seed=seed) for seed in SEEDS]
 rivals = {
-    "most popular": [np.tile(task.popularity, (len(task.users), 1))],
-    "iALS, tuned": [factors.users @ factors.items.T for factors in ials],
+    "most popular": [baselines.rank_with_popularity(task)],
+    "iALS, tuned": [baselines.rank_with_ials(task, **tuned["iALS"].settings, seed=seed) for seed in SEEDS],
     "EASE, tuned": [baselines.fit_ease(task.seen, **tuned["EASE"].settings).scores(task.seen)],
 }
 by_user = {name: np.stack([metrics.evaluate_ranking(one, task).ndcg for one in runs]) for name, runs in rivals.items()}
 
 # %%
-seconds, shown, rankings = {}, {}, {}
-row = np.searchsorted(task.users, USER)
+seconds, shown, rankings, row = {}, {}, {}, np.searchsorted(task.users, USER)
 for name, variant in variants.items():
     start = time.perf_counter()
     scores = [train(variant, "test", rate_of[name], seed) for seed in SEEDS]  # (n_users, n_items) each
