@@ -23,7 +23,7 @@
 # **What you'll learn**
 #
 # - how a history becomes a query vector: equal weights, weights that fade, attention;
-# - how to train on whole sequences at once;
+# - how to train on whole sequences at once, and to start from what counting knows;
 # - why a movie that a user will choose next month is no negative today;
 # - what a split by user asks, and what one moment for all users asks.
 #
@@ -60,6 +60,7 @@ from recsys_utils.setup import set_up
 set_up(keras=2, deterministic=True)
 
 # %% tags=["model"]
+import json
 import time
 from collections import namedtuple
 from itertools import pairwise
@@ -69,9 +70,11 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from sklearn.utils.extmath import randomized_svd
 
 from recsys_utils import baselines, comparison, diagram, leaderboard, metrics, splits
 from recsys_utils.columns import GENRES, ITEM_ID, TIMESTAMP, TITLE, USER_ID
+from recsys_utils.datasets.files import course_file
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
 
@@ -81,15 +84,15 @@ from recsys_utils.display import results_table
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)
 LENGTH, N_GAPS = 50, 14
-DIM, EPOCHS = 512, 6
+DIM, EPOCHS, START = 512, 3, 0.1
 SMALL_DIM, SMALL_EPOCHS = 64, 3
 WINDOW, BATCH = 16, 512
 LEARNING_RATE, DROPOUT, NORM_PENALTY = 0.07, 0.4, 0.02
 USER = 380
 
 # %%
-chosen = (SEEDS, LENGTH, N_GAPS, DIM, EPOCHS, SMALL_DIM, SMALL_EPOCHS, WINDOW, BATCH, LEARNING_RATE, DROPOUT)
-default = (*chosen, NORM_PENALTY, USER) == ((1, 2, 3), 50, 14, 512, 6, 64, 3, 16, 512, 0.07, 0.4, 0.02, 380)
+chosen = (SEEDS, LENGTH, N_GAPS, DIM, EPOCHS, START, SMALL_DIM, SMALL_EPOCHS, WINDOW, BATCH, LEARNING_RATE, DROPOUT)
+default = (*chosen, NORM_PENALTY, USER) == ((1, 2, 3), 50, 14, 512, 3, 0.1, 64, 3, 16, 512, 0.07, 0.4, 0.02, 380)
 
 # %% [markdown]
 # ## Data: a log of choices in order
@@ -109,7 +112,7 @@ test_split = splits.split_by_time(movies.ratings)
 validation_split = splits.split_by_time(test_split.train)
 test_task = metrics.make_ranking_task(*test_split, items=movie_ids)
 validation_task = metrics.make_ranking_task(*validation_split, items=movie_ids)
-n_movies = len(movie_ids)
+n_movies, tuned = len(movie_ids), baselines.load_tuned()
 
 # %% [markdown]
 # The order of events matters now, so we keep a **log**: plain arrays, one row an event, sorted by user and time.
@@ -135,15 +138,18 @@ validation_split.train.head(3)
 
 # %% tags=["nbval-check-output"]
 gap = test_split.train.groupby(USER_ID)[TIMESTAMP].diff().dropna()  # (n_train - n_users,) seconds since the one before
-first_test = test_split.test.groupby(USER_ID)[TIMESTAMP].min()  # (n_users,)
-pause = first_test - test_split.train.groupby(USER_ID)[TIMESTAMP].max()  # (n_users,)
+latest = test_split.train.groupby(USER_ID)[TIMESTAMP].max()  # (n_users,)
+wait = test_split.test[TIMESTAMP] - test_split.test[USER_ID].map(latest)  # (n_test,) seconds since training ended
+pause = wait.groupby(test_split.test[USER_ID]).min()  # (n_users,)
 print(f"{(gap < 60).mean():.0%} of ratings follow the user's last within a minute, {(gap == 0).mean():.0%} share")
-print(f"its second; {(pause < 60 * 60).mean():.0%} of the users' tests begin within an hour of their training.")
+print(f"its second; {(pause < 60 * 60).mean():.0%} of the users' tests begin within an hour of their training,")
+print(f"but {(wait > 60 * 60).mean():.0%} of the test ratings come later than that.")
 assert (gap < 60).mean() > 0.8 and (pause < 60 * 60).mean() > 0.9, "the test should continue a sitting"
 
 # %% [markdown]
-# So "what comes next" is mostly the rest of a sitting. And the order inside a second is not known: the split orders
-# such ties by movie id, so a tied movie may stand in the history of one that was rated with it.
+# So a test begins as the rest of a sitting. Below we also rank what came more than an hour later. And the order inside a
+# second is not known: the split orders such ties by movie id, so a tied movie may stand in the history of one that was
+# rated with it.
 #
 # ## The idea: a user is what they did last
 #
@@ -159,7 +165,9 @@ assert (gap < 60).mean() > 0.8 and (pause < 60 * 60).mean() > 0.9, "the test sho
 
 # %% tags=["nbval-check-output"]
 h = np.array([[2, 0], [0, 2], [2, 2]])  # (steps, dim)
-w = np.array([[0, 0, 0], [1, 0, 0], [1 / np.sqrt(2), 1, 0]])  # (steps, steps): row t asks, column s answers
+w = np.array(
+    [[0, 0, 0], [1, 0, 0], [1 / np.sqrt(2), 1, 0]]
+)  # (steps, steps): row: the question; column: the movie read
 a = w / np.sqrt(np.maximum((w**2).sum(axis=1, keepdims=True), 1e-9))
 print((a @ h).round(3))  # (steps, dim): the first question has no history
 assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), "as by hand"
@@ -169,18 +177,19 @@ assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), 
 #
 # We cut each user's sequence into windows of `WINDOW` questions. A window reads the `LENGTH` events before its first
 # question and those between its questions. `keep` says which event stands in the history of which question, `gap` how
-# long it lies before the latest one, in steps that double.
+# long it lies before the latest one, in steps that double. The row before the first question, `start - 1`, is the user's
+# for certain. Where a history is shorter, the user's first movie fills it up, unused.
 
 
 # %% tags=["model"]
 def read_windows(log, start, width):
     asked = start[:, None] + np.arange(width)  # (n_windows, width) rows of the log to be guessed, not read
     read = start[:, None] + np.arange(-LENGTH, width - 1)  # (n_windows, LENGTH + width - 1) rows to be read
-    lag, n = asked[:, :, None] - read[:, None], len(log.movie)  # (n_windows, width, n_read) steps back
-    keep = (lag > 0) & (lag <= LENGTH) & (read >= log.first[start - 1][:, None])[:, None]  # (n_windows, width, n_read)
+    lag, first, n = asked[:, :, None] - read[:, None], log.first[start - 1][:, None], len(log.movie)
+    keep = (lag > 0) & (lag <= LENGTH) & (read >= first)[:, None]  # (n_windows, width, n_read)
     user = np.repeat(log.user[start - 1][:, None], width, axis=1)  # (n_windows, width)
     real = (asked < n) & (log.user[np.minimum(asked, n - 1)] == user)  # a last window may reach too far
-    asked, read, latest = (np.clip(rows, 0, n - 1) for rows in (asked, read, asked - 1))
+    asked, read, latest = (np.minimum(rows, n - 1) for rows in (asked, np.maximum(read, first), asked - 1))
     minutes = np.maximum(log.time[latest][:, :, None] - log.time[read][:, None], 0) / 60
     gap = np.minimum(np.log2(1 + minutes), N_GAPS - 1).astype(np.int32)
     movie, target = log.movie[read], log.movie[asked]
@@ -210,7 +219,7 @@ assert windows["movie"].size * 5 < entries, "windows should read far fewer vecto
 # plus the sum of its genres'. A movie without training events keeps a zero, so that its genres alone speak for it.
 
 # %%
-n_genres, reads = genres.shape[1], {"movies of the history": LENGTH, "steps back": LENGTH, "time between": N_GAPS}
+n_genres, reads = genres.shape[1], {"last movies, genres": LENGTH, "steps back": LENGTH, "time between": N_GAPS}
 diagram.draw_two_towers(
     diagram.Tower("query tower", reads, [f"vectors of {DIM}: movie + genres", "weighted sum, A H"]),
     diagram.Tower("candidate tower", {"movie id": n_movies, "genres": n_genres}, [f"vector of {DIM}: movie + genres"]),
@@ -221,14 +230,16 @@ diagram.draw_two_towers(
 
 # %% tags=["model"]
 class MovieVectors(tf.keras.layers.Layer):
-    def __init__(self, rated, dim, seed, use_genres=True):
+    def __init__(self, start, use_genres=True):
         super().__init__()
-        start = (np.random.default_rng(seed).normal(0, 0.05, (n_movies, dim)) * rated[:, None]).astype(np.float32)
-        self.own = self.add_weight("own", start.shape, initializer=tf.constant_initializer(start))
-        self.genre = self.add_weight("genre", (genres.shape[1], dim), initializer="zeros", trainable=use_genres)
+        self.own = tf.Variable(start)  # (n_movies, dim)
+        self.genre = tf.Variable(tf.zeros((genres.shape[1], start.shape[1])), trainable=use_genres)
 
     def call(self, movie):
         return tf.gather(self.own, movie) + tf.tensordot(tf.gather(genres, movie), self.genre, 1)  # (..., dim)
+
+    def pool(self, a, movie):  # a @ self(movie), but genres are summed before they are looked up
+        return a @ tf.gather(self.own, movie) + tf.tensordot(a @ tf.gather(genres, movie), self.genre, 1)
 
 
 # %% [markdown]
@@ -253,14 +264,15 @@ class IdTower(QueryTower):
 
 # %% tags=["model"]
 class BagTower(QueryTower):
-    def weigh(self, window, h):
+    def weigh(self, window):
         return tf.ones_like(window["gap"], tf.float32)  # (n_windows, width, n_read)
 
+    def attend(self, window):
+        w = self.weigh(window) * tf.cast(window["keep"], tf.float32)  # (n_windows, width, n_read)
+        return w * tf.math.rsqrt(tf.reduce_sum(w**2, axis=2, keepdims=True) + 1e-9)
+
     def call(self, window):
-        h = self.movies(window["movie"])  # (n_windows, n_read, dim)
-        w = self.weigh(window, h) * tf.cast(window["keep"], tf.float32)  # (n_windows, width, n_read)
-        a = w * tf.math.rsqrt(tf.reduce_sum(w**2, axis=2, keepdims=True) + 1e-9)
-        return a @ h  # (n_windows, width, dim)
+        return self.movies.pool(self.attend(window), window["movie"])  # (n_windows, width, dim)
 
 
 # %% [markdown]
@@ -272,11 +284,10 @@ class BagTower(QueryTower):
 class RecencyTower(BagTower):
     def __init__(self, movies, n_users, dim):
         super().__init__(movies, n_users, dim)
-        start = tf.constant_initializer(1 / np.sqrt(1 + np.arange(LENGTH)))
-        self.position = self.add_weight("position", (LENGTH,), initializer=start)
-        self.gap = self.add_weight("gap", (N_GAPS,), initializer="zeros")
+        self.position = tf.Variable(1 / np.sqrt(1 + np.arange(LENGTH)), dtype=tf.float32)
+        self.gap = tf.Variable(tf.zeros(N_GAPS))
 
-    def weigh(self, window, h):
+    def weigh(self, window):
         width, n_read = tf.shape(window["gap"])[1], tf.shape(window["gap"])[2]
         lag = n_read - width + tf.range(width)[:, None] - tf.range(n_read)  # (width, n_read), 0 for the latest
         position = tf.gather(self.position, tf.clip_by_value(lag, 0, LENGTH - 1))
@@ -293,26 +304,32 @@ class RecencyTower(BagTower):
 class AttentionTower(RecencyTower):
     def __init__(self, movies, n_users, dim):
         super().__init__(movies, n_users, dim)
-        self.match = self.add_weight("match", (dim, dim), initializer="zeros")
+        self.match = tf.Variable(tf.zeros((dim, dim)))
 
-    def weigh(self, window, h):
+    def weigh(self, window):
+        h = self.movies(window["movie"])  # (n_windows, n_read, dim)
         latest = tf.tensordot(h[:, LENGTH - 1 :], self.match, 1)  # (n_windows, width, dim) from the movie before
         agreement = tf.matmul(latest, h, transpose_b=True)  # (n_windows, width, n_read)
-        return super().weigh(window, h) * tf.exp(agreement / np.sqrt(h.shape[2]))
+        return super().weigh(window) * tf.exp(agreement / np.sqrt(h.shape[2]))
 
 
 # %% [markdown]
 # ## Choices of tomorrow are no negatives
 #
 # The loss is Lesson 11's, with one thing new. Lesson 11 took out [accidental hits](../docs/glossary.md#accidental-hit),
-# the *same* movie as another target. But a batch is full of movies that this user chose at another time. Those of the
-# past need no answer, as we never recommend a seen movie; those of the future are right. TFRS takes a `score_mask`: we
-# put False wherever the row's user chose the column's movie at any time in training.
+# the *same* movie as another target. But a batch is full of movies that this user chose at another time. Seen movies are
+# never recommended, so their score does not matter. Movies chosen later are right answers. TFRS takes a `score_mask`: we
+# put False wherever the row's user chose the column's movie at any time in training. What that is worth is measured in
+# exercise 2.
 
 # %%
-target, user = (windows[name][windows["real"]][::61][:BATCH] for name in ("target", "user"))  # (batch,) each
-accidental, own = (target[:, None] == target).sum() / BATCH, validation_task.seen[user][:, target].sum() / BATCH
-print(f"a row of {BATCH:,} holds {own - 1:.1f} other movies of its user; {accidental - 1:.1f} are accidental hits")
+rows = np.random.default_rng(1).permutation(len(windows["user"]))[: BATCH // WINDOW]  # a batch
+target, user = (windows[name][rows][windows["real"][rows]] for name in ("target", "user"))  # (batch,) each
+accidental, own = (
+    (target[:, None] == target).sum(axis=1).mean() - 1,
+    validation_task.seen[user][:, target].sum() / len(user) - 1,
+)
+print(f"a row of {len(user)} holds {own:.1f} other movies of its user; {accidental:.1f} are accidental hits")
 assert own > 3 * accidental, "most own movies should not be accidental hits"
 
 # %% [markdown]
@@ -324,16 +341,16 @@ assert own > 3 * accidental, "most own movies should not be accidental hits"
 
 # %% tags=["model"]
 class HistoryTowers(tfrs.Model):
-    def __init__(self, log, tower, dim, seed, genres=True, logq=True, own_movies_out=True, one_table=False):
+    def __init__(self, log, tower, start, genres=True, logq=True, own_movies_out=True, one_table=False):
         super().__init__()
         count = np.bincount(log.movie, minlength=n_movies)  # (n_movies,) training events
         self.share = tf.constant(count / len(log.movie) if logq else np.ones(n_movies), tf.float32)
         not_own = np.ones((n_movies, log.user[-1] + 1), dtype=bool)
         not_own[log.movie, log.user] = not own_movies_out
         self.not_own = tf.constant(not_own)
-        self.candidates = MovieVectors(count > 0, dim, seed, genres)
-        read = self.candidates if one_table else MovieVectors(count > 0, dim, seed + 1, genres)
-        self.query_tower = tower(read, not_own.shape[1], dim)
+        self.candidates = MovieVectors(start[1], genres)
+        read = self.candidates if one_table else MovieVectors(start[0], genres)
+        self.query_tower = tower(read, not_own.shape[1], start.shape[2])
         self.batch_loss = tf.keras.metrics.Sum("batch_loss")
         self.task = tfrs.tasks.Retrieval(remove_accidental_hits=not own_movies_out, loss_metrics=[self.batch_loss])
 
@@ -357,6 +374,33 @@ class HistoryModel(HistoryTowers):
 
 
 # %% [markdown]
+# ## Start from what counting knows
+#
+# The strongest rival of [Lesson 03](03_rank_with_classic_baselines.ipynb), [item to next
+# item](../docs/glossary.md#item-to-next-item), counts what follows what: a matrix $C$ with a row for each movie of the
+# history and a column for each that may come next. It is nearly a two-tower model: by a truncated SVD,
+# $C \approx (U\sqrt S)(V\sqrt S)^\top$. So we start the history's vectors at $U\sqrt S$ and the candidates' at
+# $V\sqrt S$, and go on learning. `START` scales $C$; the start is from the training part, with the rival's own settings.
+
+
+# %% tags=["model"]
+def count_vectors(log, dim):
+    rows = pd.DataFrame({USER_ID: log.user, ITEM_ID: log.movie, TIMESTAMP: log.time})
+    task = metrics.RankingTask(np.unique(log.user), np.arange(n_movies), None, None)
+    settings = {name: value for name, value in tuned["item to next item"].settings.items() if name != "power"}
+    counts = baselines.fit_directed(rows, task, **settings).weights.toarray()  # (n_movies, n_movies)
+    counts *= START * n_movies / np.linalg.norm(counts)
+    left, size, right = randomized_svd(counts, dim, n_iter=3, random_state=1)
+    vectors = np.stack([left, right.T]) * np.sqrt(size)  # (2, n_movies, dim or fewer)
+    return np.pad(vectors, ((0, 0), (0, 0), (0, dim - len(size)))).astype(np.float32)
+
+
+def draw_vectors(log, dim, seed):
+    drawn = 0.05 * np.random.default_rng(seed).standard_normal((2, n_movies, dim), dtype=np.float32)
+    return drawn * (np.bincount(log.movie, minlength=n_movies) > 0)[:, None]
+
+
+# %% [markdown]
 # ## Train on whole sequences
 #
 # All windows fit in memory, so they are read once; a batch is a choice of them. **[Position
@@ -365,10 +409,10 @@ class HistoryModel(HistoryTowers):
 
 
 # %% tags=["model"]
-def compile_model(log, tower, dim, steps, seed, parts):
+def compile_model(log, tower, steps, seed, parts):
     tf.keras.backend.clear_session()  # frees the graphs of earlier models
     tf.keras.utils.set_random_seed(seed)
-    model = HistoryModel(log, tower, dim, seed, **parts)
+    model = HistoryModel(log, tower, **parts)
     falling = tf.keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, steps, LEARNING_RATE / 20)
     model.compile(optimizer=tf.keras.optimizers.Adagrad(falling))
     return model, tf.function(model.train_step)
@@ -383,10 +427,11 @@ def read_batches(windows, rng):
 
 
 # %% tags=["model"]
-def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=SEEDS[0], **parts):
+def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=SEEDS[0], start=None, **parts):
     windows, rng, curve = cut_windows(log), np.random.default_rng(seed), []
+    parts["start"] = draw_vectors(log, dim, seed) if start is None else start  # (2, n_movies, dim)
     steps = epochs * (len(windows["user"]) // max(BATCH // WINDOW, 1))
-    model, step = compile_model(log, tower, dim, steps, seed, parts)
+    model, step = compile_model(log, tower, steps, seed, parts)
     for epoch in range(1, epochs + 1):
         start, questions = time.perf_counter(), 0
         model.batch_loss.reset_state()
@@ -409,59 +454,78 @@ def ends_of(log):
 
 
 def score(model, log):
-    queries = model.query_tower(read_windows(log, ends_of(log), 1))[:, 0]  # (n_users, dim)
+    some = np.array_split(ends_of(log), -(-len(ends_of(log)) // 128))  # a hundred users at a time need little memory
+    queries = tf.concat([model.query_tower(read_windows(log, ends, 1))[:, 0] for ends in some], 0)  # (n_users, dim)
     return tf.matmul(queries, model.candidates(np.arange(n_movies)), transpose_b=True).numpy()  # (n_users, n_movies)
 
 
 # %% [markdown]
 # ## From ids to sequences, rung by rung
 #
-# Small towers with the same batches, steps and seed, on the validation part. Each rung is compared with the one above
-# it, over the same users, with intervals as wide as three comparisons ask.
+# Small towers with the same batches and steps, on the validation part. Each is compared with the one above it, the last
+# one with recency, over the same users, with intervals as wide as four comparisons ask.
+
 
 # %%
-towers = {"id tower": IdTower, "bag of history": BagTower, "recency": RecencyTower, "attention": AttentionTower}
-trained = {name: train_model(log, tower)[0] for name, tower in towers.items()}
-ladder = {name: metrics.evaluate_ranking(score(each, log), validation_task).ndcg for name, each in trained.items()}
-pairs = [{name: ladder[name] for name in pair} for pair in pairwise(towers)]
-rungs = [comparison.compare(pair, next(iter(pair)), level=1 - 0.05 / 3) for pair in pairs]
-rungs = pd.concat([rungs[0], *(table[1:] for table in rungs[1:])]).drop(columns="seed_spread").set_index("model")
+def validate(tower, seeds=SEEDS, start=None):
+    models = (train_model(log, tower, seed=seed, start=start)[0] for seed in seeds)
+    return [metrics.evaluate_ranking(score(model, log), validation_task).ndcg for model in models]
+
+
+ladder = {
+    "id tower": validate(IdTower, SEEDS[:1]),
+    "bag of history": validate(BagTower),
+    "recency": validate(RecencyTower),
+}
+ladder["attention"] = validate(AttentionTower, SEEDS[:1])
+ladder["recency from counts"] = validate(RecencyTower, start=count_vectors(log, SMALL_DIM))
+
+# %%
+pairs = [*pairwise([*ladder][:4]), ("recency", "recency from counts")]
+rungs = [comparison.compare({name: ladder[name] for name in pair}, pair[0], level=1 - 0.05 / 4) for pair in pairs]
+rungs = pd.concat([rungs[0], *(table[1:] for table in rungs[1:])]).set_index("model")
+lesson_11 = pd.DataFrame(json.loads(course_file("in_batch_grid.json").read_text("utf-8"))["tried"])  # column 3: NDCG@10
+print(f"Lesson 11's id tower, with a rate and epochs of its own: {lesson_11[3].max():.3f}")
 results_table(rungs.reset_index())
 
 # %%
 assert not default or rungs["verdict"]["bag of history"] == "better", "a history should beat an id"
+assert not default or rungs["mean"]["bag of history"] > lesson_11[3].max() + 0.01, "lesson 11's id tower, too"
 assert not default or abs(rungs["difference"]["attention"]) < 0.01, "attention should change little"
 
 # %% [markdown]
-# One seed. Reading the history instead of an id is the largest step. How far the others carry, the
-# verdicts say.
+# Reading the history is the largest step; it beats the tuned id tower of Lesson 11, too. What order, attention and the
+# counted start add, the verdicts say. Attention got the rate and the epochs of the others, no softmax over the history and
+# one seed: more may be in it.
 
 # %% [markdown]
 # ## The model we keep
 #
-# The recency tower, with more dimensions and epochs, trained on all training events, with three seeds. Dimensions,
-# epochs, dropout and penalty were chosen on the validation part.
+# The recency tower, with more dimensions, started from the counts and trained on all training events, with three seeds
+# for the order of the batches. We chose its settings on the validation part, one at a time.
 
 # %%
-log = make_log(test_split.train)
-kept = [train_model(log, RecencyTower, DIM, EPOCHS, seed=seed) for seed in SEEDS]
-model, curve = kept[0]
-print(f"{(curve['questions'] / curve['seconds']).median():,.0f} questions a second")
+log, curves, answers = make_log(test_split.train), [], []
+start = count_vectors(log, DIM)
+for seed in reversed(SEEDS):  # the model that stays is that of the first seed
+    model, curve = train_model(log, RecencyTower, DIM, EPOCHS, seed=seed, start=start)
+    curves, answers = [*curves, curve], [*answers, score(model, log)]  # (n_users, n_movies)
 assert not default or curve["loss"].is_monotonic_decreasing, "training should lower the loss"
 
 # %% [markdown]
-# See on the left how the loss levels off with the learning rate. In the middle, the learnt weights of the steps back;
-# on the right, the factor of the time between. The latest movies count most.
+# See on the left how the loss falls more slowly each epoch. In the middle, the learnt weights of the steps back; on the
+# right, the factor of the time between. The latest movies count most.
 
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3))
-left.plot(curve["epoch"], np.transpose([each["loss"] for _, each in kept]), marker="o", color="C0", alpha=0.6)
+left.plot(curve["epoch"], np.transpose([each["loss"] for each in curves]), marker="o", color="C0", alpha=0.6)
 left.set(title="Training loss, three seeds", xlabel="epoch", ylabel="loss of one question (nats)")
 position, factor = model.query_tower.position.numpy(), np.exp(model.query_tower.gap.numpy())
 middle.plot(position)
 middle.set(title="Weight of a step back", xlabel="movies before the latest", ylabel="weight")
 right.plot(factor, marker="o")
-right.set(title="Factor of the time", xlabel="log2(1 + minutes before the latest)", ylabel="factor")
+right.set(title="Factor of the time", xlabel="time before the latest", ylabel="factor")
+right.set_xticks(np.log2(1 + np.array([0, 3, 60, 60 * 24])), ["0", "3 min", "1 h", "1 day"])
 plt.show()
 
 # %%
@@ -471,12 +535,11 @@ assert not default or position[0] > position[1:5].mean() > position[25:].mean(),
 # ## Evaluate on the test
 #
 # Every choice is fixed; we now use the test once. The rivals were tuned on the same validation part. Two of them see the
-# order as our tower does: [EASE](../docs/glossary.md#ease) on a history that fades, and **[item to next
-# item](../docs/glossary.md#item-to-next-item)**, the count of what follows what; "recently popular" sees the date.
+# order as our tower does: [EASE](../docs/glossary.md#ease) on a history that fades, and item to next item; "recently
+# popular" sees the date.
 
 # %% tags=["model"]
 RIVALS = ["most popular", "recently popular", "iALS", "EASE", "EASE that fades", "item to next item"]
-tuned = baselines.load_tuned()
 
 
 def score_rivals(train, task):
@@ -485,23 +548,49 @@ def score_rivals(train, task):
 
 
 # %%
-results = {name: metrics.evaluate_ranking(s, test_task) for name, s in score_rivals(test_split.train, test_task)}
-of_seeds, ours = [metrics.evaluate_ranking(score(each, log), test_task) for each, _ in kept], "history tower"
-ndcg = {name: result.ndcg for name, result in results.items()} | {ours: [result.ndcg for result in of_seeds]}
-verdicts = comparison.compare(ndcg, ours).set_index("model")
-results_table(verdicts.assign(ratio=verdicts["mean"][ours] / verdicts["mean"]).reset_index())
+ours, strict = "history tower", wait > 60 * 60  # (n_test,)
+known = pd.concat([test_split.train, test_split.test[~strict]])  # of the sitting, to be left out as seen
+late_ratings = test_split.test[strict]
+late_task = metrics.make_ranking_task(known[known[USER_ID].isin(late_ratings[USER_ID])], late_ratings, items=movie_ids)
+is_late = np.isin(test_task.users, late_task.users)  # (n_users,)
+
+
+def rank_both(scores):
+    return metrics.evaluate_ranking(scores, test_task), metrics.evaluate_ranking(scores[is_late], late_task)
+
+
+# %%
+of_seeds = [rank_both(scores) for scores in answers]
+results = [(name, rank_both(scores)) for name, scores in score_rivals(test_split.train, test_task)]
+
+
+def compare_ours(which):
+    ndcg = {name: result[which].ndcg for name, result in results} | {ours: [result[which].ndcg for result in of_seeds]}
+    verdicts = comparison.compare(ndcg, ours).set_index("model")
+    return verdicts.assign(ratio=verdicts["mean"][ours] / verdicts["mean"])
+
+
+verdicts, of_late = compare_ours(0), compare_ours(1)
+results_table(verdicts.reset_index())
 
 # %% [markdown]
 # The table compares every rival with the tower: a rival that is worse is one that the tower beats. The intervals are as
 # wide as six comparisons and three seeds ask.
 
 # %%
-assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every lead should be more than luck"
+assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every interval should be clear of zero"
+
+# %% [markdown]
+# The same scores, for what came more than an hour after a user's training:
+
+# %%
+print(f"{len(late_task.users)} users, {len(late_ratings):,} ratings")
+results_table(of_late.reset_index())
 
 # %% [markdown]
 # ## One moment for all users
 #
-# A split by user lets a model learn from one user's future what it is asked about another's. In the **[global
+# With a split by user, training holds ratings that others gave after the moment being tested. In the **[global
 # split](../docs/glossary.md#time-split)** all models learn from what was rated before one moment. Then they are asked about
 # users who rated after it: they read each user's history, new ratings included, and look for its last fifth.
 
@@ -511,29 +600,47 @@ history, to_find = splits.split_by_time(movies.ratings[movies.ratings[USER_ID].i
 to_find = to_find[to_find[TIMESTAMP] > past[TIMESTAMP].max()]
 history = history[history[USER_ID].isin(to_find[USER_ID])]
 global_task = metrics.make_ranking_task(history, to_find, items=movie_ids)
-print(f"{len(past):,} ratings to learn from; {len(global_task.users)} users to ask about")
+pause = to_find.groupby(USER_ID)[TIMESTAMP].min() - history.groupby(USER_ID)[TIMESTAMP].max()  # (n_users,) seconds
+print(
+    f"{len(past):,} ratings to learn from; {len(pause)} users, {(~np.isin(pause.index, past[USER_ID])).sum()} of them new;"
+)
+print(f"{(pause < 60 * 60).mean():.0%} of their tests begin within an hour of their history;")
+print(f"{(~to_find[ITEM_ID].isin(past[ITEM_ID])).mean():.0%} of the answers are movies that training never saw.")
 
 # %% [markdown]
-# The settings are those chosen on the validation part of the split by user, for the rivals as for the tower.
+# So this split does not leave the sitting either, and no model can find a third of the answers by id. The settings are
+# those chosen on the validation part of the split by user. iALS gives a new user the factors that fit the history best.
 
 # %%
 learnt = metrics.make_ranking_task(*splits.split_by_time(past), items=movie_ids)
 learnt = learnt._replace(seen=learnt.seen + learnt.relevant)  # all that was rated before the moment
-answers = {"most popular": np.tile(learnt.popularity, (len(global_task.users), 1))}  # (n_users, n_movies) each
-fits = {"EASE that fades": (baselines.fit_ease, learnt.seen)}
-fits["item to next item"] = baselines.fit_directed, past, learnt
-for name, (fit, *source) in fits.items():
-    settings = dict(tuned[name].settings)
-    faded = baselines.faded_history(history, global_task, settings.pop("power"))  # (n_users, n_movies)
-    answers[name] = fit(*source, **settings).scores(faded)
-answers[ours] = score(train_model(make_log(past), RecencyTower, DIM, EPOCHS)[0], make_log(history))
-global_ndcg = {name: metrics.evaluate_ranking(s, global_task).ndcg for name, s in answers.items()}
+settings = {name: dict(tuned[name].settings) for name in RIVALS}
+power = {name: settings[name].pop("power", 0) for name in RIVALS}  # how the history fades
+faded = {
+    name: baselines.faded_history(history, global_task, power[name]) for name in RIVALS
+}  # (n_users, n_movies) each
+fits = {name: baselines.fit_ease(learnt.seen, **settings[name]) for name in ("EASE", "EASE that fades")}
+fits["item to next item"] = baselines.fit_directed(past, learnt, **settings["item to next item"])
+at_moment = {"most popular": np.tile(learnt.popularity, (len(pause), 1))}  # (n_users, n_movies) each
+v = baselines.ials_factors(learnt, **settings["iALS"]).items  # (n_movies, factors)
+at_moment["iALS"] = (
+    faded["iALS"] @ v @ np.linalg.inv(v.T @ v + settings["iALS"]["regularization"] * np.eye(v.shape[1])) @ v.T
+)
+at_moment |= {name: fit.scores(faded[name]) for name, fit in fits.items()}
+
+# %%
+log_past = make_log(past)
+age = (log_past.time.max() - log_past.time) / baselines.DAY  # (n_events,) days
+recent = np.bincount(log_past.movie, 0.5 ** (age / settings["recently popular"]["half_life"]), n_movies)
+at_moment["recently popular"] = np.tile(recent, (len(pause), 1))
+model_past, _ = train_model(log_past, RecencyTower, DIM, EPOCHS, start=count_vectors(log_past, DIM))
+at_moment[ours] = score(model_past, make_log(history))
+global_ndcg = {name: metrics.evaluate_ranking(s, global_task).ndcg for name, s in at_moment.items()}
 at_one_moment = comparison.compare(global_ndcg, ours).drop(columns="seed_spread").set_index("model")
 results_table(at_one_moment.reset_index())
 
 # %% [markdown]
-# The tower has the highest mean. With so few users, the verdicts say how far that carries: a rival with "cannot tell" may
-# be as good.
+# One seed. The verdicts say how far the lead carries with so few users.
 
 # %%
 assert not default or at_one_moment["mean"].idxmax() == ours, "the tower should have the highest mean"
@@ -541,12 +648,13 @@ assert not default or at_one_moment["mean"].idxmax() == ours, "the tower should 
 # %% [markdown]
 # ## Recommend for one user, then and now
 #
-# A history tower has no memory of who asks, so it can be asked about any moment. This user rated movies for eleven
-# years: the last five movies of the first two hundred, and of all that we know.
+# A history tower has no memory of who asks, so it can be asked about any moment: the last five movies after this user's
+# first two hundred, and of all that we know.
 
 # %% tags=["nbval-check-output"]
 events = np.flatnonzero(log.user == np.searchsorted(test_task.users, USER))
-moments = {"after 200 movies": events[:201][-1], "today": events[-1] + 1}  # the row after the latest movie
+ends = {200: events[:201][-1], len(events): events[-1] + 1}  # the row after the latest movie
+moments = {f"{n} movies, {pd.Timestamp(log.time[end - 1], unit='s'):%Y-%m-%d}": end for n, end in ends.items()}
 pd.DataFrame({name: titles[log.movie[end - 5 : end]] for name, end in moments.items()})
 
 # %% [markdown]
@@ -570,18 +678,17 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 #
 # - **Serve it.** The candidate side is an index. The query side needs the last movies of the user who asks, so keep
 #   them where the server can read them; the answer changes with the next click, without training.
-# - **The sitting shows.** Users of MovieLens rate many movies in a row, led by the site's own lists. Where users choose
-#   one movie an evening, measure again.
-# - **Rank once.** The TFRS tutorial's `FactorizedTopK` ranks the whole catalogue at each training step. We rank when
-#   training is over; `make bench` times both.
-# - **Longer histories.** The recency tower is linear in the movies. With thousands, keep the last ones and a few sums
-#   over the rest.
+# - **The sitting shows.** Users of MovieLens rate many movies in a row. Where users choose one movie an evening, measure
+#   again.
+# - **Longer histories.** The recency tower is linear in the movies.
 
 
 # %%
 board = leaderboard.Leaderboard("14")
 query_ms = leaderboard.query_milliseconds(lambda row: score_at(ends_of(log)[row]), test_task)
-board.add(ours, "two-tower", ranking=of_seeds[0], train_seconds=curve["seconds"].sum(), query_ms=query_ms)
+mean = {name: np.mean([getattr(result, name) for result, _ in of_seeds], axis=0) for name in ("ndcg", "recall")}
+ranking = of_seeds[-1][0]._replace(**mean)  # the mean over seeds
+board.add(ours, "two-tower", ranking=ranking, train_seconds=curve["seconds"].sum(), query_ms=query_ms)
 board.save()
 
 # %% [markdown]
@@ -619,7 +726,7 @@ board.save()
 # 2. **Take it apart.** Train the small recency tower with `logq=False`, `own_movies_out=False` and `one_table=True`. Aim:
 #    the part without which it is clearly worse.
 # 3. **Shuffle the ties.** Without training: order movies of the same second at random in the histories that the small
-#    recency tower reads. Aim: a change of NDCG@10 below 0.01.
+#    recency tower reads. Ties in the targets keep id order, for the rivals too. Aim: a change of NDCG@10 below 0.01.
 #
 # [Solutions](solutions/14_encode_watch_history.ipynb)
 #
@@ -627,6 +734,7 @@ board.save()
 #
 # - A query tower that read the history beat the id tower; attention changed little in a small tower.
 # - All queries of a sequence were one product of a triangular matrix with the history.
+# - A count is nearly a two-tower model, and a good place to start.
 # - On the test, with three seeds, the recency tower beat every tuned rival, those that read the order among them.
 # - At one moment for all users it had the highest mean, over few users.
 #
