@@ -60,7 +60,6 @@ from recsys_utils.setup import set_up
 set_up(keras=2, deterministic=True)
 
 # %% tags=["model"]
-import json
 import time
 from collections import namedtuple
 
@@ -87,22 +86,8 @@ DIM, EPOCHS, SMALL_DIM, SMALL_EPOCHS, START = 512, 3, 64, 3, 0.1
 WINDOW, BATCH, LEARNING_RATE, DROPOUT, NORM_PENALTY = 16, 512, 0.07, 0.4, 0.02
 
 # %%
-chosen = (
-    SEEDS,
-    LENGTH,
-    N_GAPS,
-    USER,
-    DIM,
-    EPOCHS,
-    SMALL_DIM,
-    SMALL_EPOCHS,
-    START,
-    WINDOW,
-    BATCH,
-    LEARNING_RATE,
-    DROPOUT,
-)
-default = (*chosen, NORM_PENALTY) == ((1, 2, 3), 50, 14, 380, 512, 3, 64, 3, 0.1, 16, 512, 0.07, 0.4, 0.02)
+chosen = (SEEDS, LENGTH, N_GAPS, USER, DIM, EPOCHS, SMALL_DIM, SMALL_EPOCHS, START, WINDOW, BATCH, LEARNING_RATE)
+default = (*chosen, DROPOUT, NORM_PENALTY) == ((1, 2, 3), 50, 14, 380, 512, 3, 64, 3, 0.1, 16, 512, 0.07, 0.4, 0.02)
 
 # %% [markdown]
 # ## Data: a log of choices in order
@@ -171,11 +156,11 @@ assert (gap < 60).mean() > 0.8 and (pause < 60 * 60).mean() > 0.9, "the test sho
 #
 # The divisor keeps queries equally long, whether they come from five movies or fifty: a sum of $n$ unrelated vectors
 # grows with $\sqrt n$. All queries of a sequence are **one product** $AH$, with zeros in $A$ from the diagonal up: no
-# question sees its own answer. Three movies, the weights $1$ and $1/\sqrt 2$ for the latest and the one before:
+# question sees its own answer. Three movies with two numbers each, and weights $1$ and $1/\sqrt 2$ for the latest and the
+# one before (row: the question; column: the movie read):
 
 # %% tags=["nbval-check-output"]
-h = np.array([[2, 0], [0, 2], [2, 2]])  # (steps, dim)
-w = np.array([[0, 0, 0], [1, 0, 0], [1 / np.sqrt(2), 1, 0]])  # row: the question; column: the movie read
+h, w = np.array([[2, 0], [0, 2], [2, 2]]), np.array([[0, 0, 0], [1, 0, 0], [1 / np.sqrt(2), 1, 0]])
 a = w / np.sqrt(np.maximum((w**2).sum(axis=1, keepdims=True), 1e-9))
 print((a @ h).round(3))  # (steps, dim): the first question has no history
 assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), "as by hand"
@@ -329,8 +314,7 @@ class HistoryTowers(tfrs.Model):
 class HistoryModel(HistoryTowers):
     def compute_loss(self, window, training=False):
         real = window["real"]  # (n_windows, width)
-        movie = tf.boolean_mask(window["target"], real)  # (batch,)
-        user = tf.boolean_mask(window["user"], real)  # (batch,)
+        movie, user = (tf.boolean_mask(window[name], real) for name in ("target", "user"))  # (batch,) each
         queries, candidates = tf.boolean_mask(self.query_tower(window), real), self.candidates(movie)  # (batch, dim)
         not_own = tf.gather(tf.transpose(tf.gather(self.not_own, movie)), user)  # (batch, batch)
         mask = tf.linalg.set_diag(not_own, tf.ones_like(movie, tf.bool))  # the target counts
@@ -434,7 +418,7 @@ small, towers = count_vectors(log, SMALL_DIM), {"bag of history": BagTower, "rec
 ladder = {name: [validate(tower, seed) for seed in SEEDS] for name, tower in towers.items()}
 
 # %%
-tuned_id = max(row[3] for row in json.loads(course_file("in_batch_grid.json").read_text("utf-8"))["tried"])
+tuned_id = max(row[3] for row in pd.read_json(course_file("in_batch_grid.json"), typ="series")["tried"])
 print(f"Lesson 11's id tower, mean of three seeds: {tuned_id:.3f}")
 rungs = comparison.compare(ladder, "bag of history").set_index("model")
 results_table(rungs.reset_index())
@@ -516,8 +500,7 @@ assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every int
 # The same scores, for the movies that came more than an hour after a user's training. The rest is left out, as if seen.
 
 # %%
-late, soon = test_split.test[wait > 60 * 60], test_split.test[wait <= 60 * 60]
-rest = pd.concat([test_split.train, soon])
+late, rest = test_split.test[wait > 60 * 60], pd.concat([test_split.train, test_split.test[wait <= 60 * 60]])
 late_task = metrics.make_ranking_task(rest[rest[USER_ID].isin(late[USER_ID])], late, items=movie_ids)
 of_late = compare_all(late_task)
 results_table(of_late.reset_index())
