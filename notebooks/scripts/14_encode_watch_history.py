@@ -200,8 +200,8 @@ def cut_windows(log):
 
 # %% tags=["nbval-check-output"]
 windows = cut_windows(log)
-n_questions, entries = windows["real"].sum(), (windows["keep"] & windows["real"][:, :, None]).sum()
-print(f"{len(windows['user']):,} windows, {n_questions:,} questions, {entries / n_questions:.0f} movies to each")
+n_questions = windows["real"].sum()
+print(f"{len(windows['user']):,} windows, {n_questions:,} questions")
 assert n_questions == (np.arange(len(log.movie)) > log.first).sum(), "each event with a history should be asked once"
 
 # %% [markdown]
@@ -338,8 +338,9 @@ def count_vectors(log, dim):
     rows = pd.DataFrame({USER_ID: log.user, ITEM_ID: log.movie, TIMESTAMP: log.time})
     task = metrics.RankingTask(np.unique(log.user), np.arange(n_movies), None, None)
     settings = {name: value for name, value in tuned["item to next item"].settings.items() if name != "power"}
-    counts = baselines.fit_directed(rows, task, **settings).weights.toarray()  # (n_movies, n_movies)
-    counts *= START * n_movies / np.linalg.norm(counts)
+    counts = baselines.fit_directed(rows, task, **settings).weights  # (n_movies, n_movies), sparse
+    counts *= START * n_movies / np.linalg.norm(counts.data)
+    counts = counts.toarray() if n_movies < 20_000 else counts  # faster, where memory allows
     left, size, right = randomized_svd(counts, min(dim, n_movies), n_iter=3, random_state=1)
     return np.stack([left, right.T]) * np.sqrt(size)  # (2, n_movies, dim) float32
 
@@ -420,11 +421,11 @@ ladder = {name: [validate(tower, seed) for seed in SEEDS] for name, tower in tow
 # %%
 tuned_id = max(row[3] for row in pd.read_json(course_file("in_batch_grid.json"), typ="series")["tried"])
 print(f"Lesson 11's id tower, mean of three seeds: {tuned_id:.3f}")
-rungs = comparison.compare(ladder, "bag of history").set_index("model")
-results_table(rungs.reset_index())
+rungs = comparison.compare(ladder, "bag of history")
+results_table(rungs)
 
 # %%
-assert not default or rungs["mean"]["bag of history"] > tuned_id + 0.012, "a history should beat an id"
+assert not default or rungs["mean"][0] > tuned_id + 0.012, "a history should beat an id"
 
 # %% [markdown]
 # The history beats the id by more than three times the spread over seeds. What order adds to it, the verdict says. Towers
@@ -442,7 +443,6 @@ start = count_vectors(log, DIM)
 for seed in reversed(SEEDS):  # the model that stays is that of the first seed
     model, curve = train_model(log, RecencyTower, DIM, EPOCHS, seed=seed, start=start)
     curves, answers = [*curves, curve], [*answers, score(model, log)]  # (n_users, n_movies)
-assert not default or curve["loss"].is_monotonic_decreasing, "training should lower the loss"
 
 # %% [markdown]
 # See on the left how the loss falls more slowly each epoch; on the right, the learnt weights of the steps back. The latest
@@ -457,6 +457,7 @@ right.plot(position)
 right.set(title="Weight of a step back", xlabel="movies before the latest", ylabel="weight")
 
 # %%
+assert not default or (np.diff(curve["loss"], 2) > 0).all(), "the loss should fall more slowly each epoch"
 assert not default or position[0] > position[1:5].mean() > position[25:].mean(), "the latest should weigh most"
 
 # %% [markdown]
@@ -502,8 +503,7 @@ assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every int
 # %%
 late, rest = test_split.test[wait > 60 * 60], pd.concat([test_split.train, test_split.test[wait <= 60 * 60]])
 late_task = metrics.make_ranking_task(rest[rest[USER_ID].isin(late[USER_ID])], late, items=movie_ids)
-of_late = compare_all(late_task)
-results_table(of_late.reset_index())
+results_table(compare_all(late_task).reset_index())
 
 # %% [markdown]
 # ## One moment for all users

@@ -19,9 +19,10 @@ def encoders(edition: str, users: int | None) -> dict:
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
     towers = {"recency": names["RecencyTower"], **sequence_towers(names)}
+    start = names["count_vectors"](log, names["SMALL_DIM"])
     rows, ndcg = [], {}
     for encoder, tower in towers.items():
-        model, curve = names["train_model"](log, tower)
+        model, curve = names["train_model"](log, tower, start=start)
         ndcg[encoder] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
         low, high = bootstrap_interval(ndcg[encoder] - ndcg["recency"])
         row = {"encoder": encoder, "ndcg_at_10": float(ndcg[encoder].mean()), "low": low, "high": high}
@@ -100,9 +101,10 @@ def ablation(edition: str, users: int | None) -> dict:
     log = names["make_log"](data.validation.train)
     variants = {"nothing": (names["RecencyTower"], {}), "recency": (names["BagTower"], {})}
     variants |= {name: (names["RecencyTower"], parts) for name, parts in REMOVALS.items()}
+    settings = {"dim": names["DIM"], "epochs": names["EPOCHS"], "start": names["count_vectors"](log, names["DIM"])}
     rows, ndcg = [], {}
     for removed, (tower, parts) in variants.items():
-        model, _ = names["train_model"](log, tower, names["DIM"], names["EPOCHS"], **parts)
+        model, _ = names["train_model"](log, tower, **settings, **parts)
         ndcg[removed] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
         lost = ndcg["nothing"] - ndcg[removed]  # (n_users,)
         low, high = bootstrap_interval(lost)
