@@ -77,7 +77,7 @@ from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.display import results_table
 
 # %% [markdown]
-# You can change these. The steps of the ladder use a small model and few epochs; the model that we keep gets more.
+# You can change these. We first compare towers with few dimensions; the model that we keep has more.
 
 # %% tags=["parameters"]
 SEEDS = (1, 2, 3)
@@ -133,8 +133,7 @@ validation_split.train.head(3)
 
 # %% tags=["nbval-check-output"]
 gap = test_split.train.groupby(USER_ID)[TIMESTAMP].diff().dropna()  # (n_train - n_users,) seconds since the one before
-latest = test_split.train.groupby(USER_ID)[TIMESTAMP].max()  # (n_users,)
-wait = test_split.test[TIMESTAMP] - test_split.test[USER_ID].map(latest)  # (n_test,) seconds since training ended
+wait = test_split.test[TIMESTAMP] - test_split.test[USER_ID].map(test_split.train.groupby(USER_ID)[TIMESTAMP].max())
 pause = wait.groupby(test_split.test[USER_ID]).min()  # (n_users,)
 print(f"{(gap < 60).mean():.0%} of ratings follow the user's last within a minute, {(gap == 0).mean():.0%} share")
 print(f"its second; {(pause < 60 * 60).mean():.0%} of the users' tests begin within an hour of their training,")
@@ -275,8 +274,7 @@ class RecencyTower(BagTower):
 # The loss is Lesson 11's, with one thing new. Lesson 11 took out [accidental hits](../docs/glossary.md#accidental-hit),
 # the *same* movie as another target. But a batch is full of movies that this user chose at another time. Seen movies are
 # never recommended, so their score does not matter. Movies chosen later are right answers. TFRS takes a `score_mask`: we
-# put False wherever the row's user chose the column's movie at any time in training. What that is worth is measured in
-# exercise 2.
+# put False wherever the row's user chose the column's movie at any time in training.
 
 # %%
 rows = np.random.default_rng(1).permutation(len(windows["user"]))[: BATCH // WINDOW]  # a batch
@@ -286,7 +284,7 @@ print(f"A row of {len(user)} holds {own:.0f} other movies of its user.")
 
 # %% [markdown]
 # [Lesson 12](12_correct_sampling_bias.ipynb)'s argument for logQ needs negatives that do not depend on the user. With
-# this mask they do, so it no longer holds exactly: what logQ is worth here is measured (exercise 2), not derived.
+# this mask they do, so it no longer holds exactly: what logQ and the mask are worth is measured (exercise 2).
 #
 # The parts of the model are arguments, so that each can be taken away.
 
@@ -648,6 +646,5 @@ board.save()
 # **References**
 #
 # - Covington, Adams, Sargin (2016). Deep neural networks for YouTube recommendations. *RecSys*.
-# - Kang, McAuley (2018). Self-attentive sequential recommendation. *ICDM*.
 # - Li, Wang, McAuley (2020). Time interval aware self-attention for sequential recommendation. *WSDM*.
 # - Steck (2019). Embarrassingly shallow autoencoders for sparse data. *WWW*.
