@@ -195,7 +195,7 @@ def cut_windows(log):
 
 
 # %% [markdown]
-# Every event but a user's first is a question once, and no history has its own question in it.
+# Every event but a user's first is a question once.
 
 # %% tags=["nbval-check-output"]
 windows = cut_windows(log)
@@ -582,7 +582,8 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 #   them where the server can read them; the answer changes with the next click, without training.
 # - **The sitting shows.** Users of MovieLens rate many movies in a row. Where users choose one movie an evening, measure
 #   again.
-# - **Longer histories.** The recency tower is linear in the movies.
+# - **Large catalogues.** The count has a row and a column a movie. Where its SVD takes too long, `start=` takes other
+#   vectors, such as random ones.
 
 
 # %%
@@ -626,8 +627,8 @@ board.save()
 #
 # 1. **A shorter memory.** Train the small recency tower with `LENGTH` 5 and 20 instead of 50. Aim: NDCG@10 on the
 #    validation part within 0.02 of the lesson's at 20.
-# 2. **Take it apart.** Train the small recency tower with `logq=False`, `own_movies_out=False` and `one_table=True`. Aim:
-#    the part without which it is clearly worse.
+# 2. **Take it apart.** Train the small recency tower with `logq=False`, `own_movies_out=False`, `one_table=True` and a
+#    random `start`. Aim: the parts without which it is clearly worse.
 # 3. **Shuffle the ties.** Without training: order movies of the same second at random in the histories that the small
 #    recency tower reads. Ties in the targets keep id order, for the rivals too. Aim: a change of NDCG@10 below 0.01.
 #
@@ -637,7 +638,7 @@ board.save()
 #
 # - A query tower that read the history beat the tuned id tower.
 # - All queries of a sequence were one product of a triangular matrix with the history.
-# - A count is nearly a two-tower model, and a good place to start.
+# - A count of what follows what is nearly a two-tower model, so training started from it.
 # - On the test, with three seeds, the recency tower beat every tuned rival, those that read the order among them.
 # - At one moment for all users it had the highest mean, over few users.
 #
