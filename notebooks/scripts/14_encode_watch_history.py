@@ -52,7 +52,7 @@ if util.find_spec("recsys_utils") is None:
     print("The course is installed.")
 
 # %% [markdown]
-# One call sets the seed, the figures' style and the Keras that TFRS is written for, which is Keras 2.
+# One call sets the seed, the figures' style and Keras 2, which TFRS is written for.
 
 # %% tags=["model"]
 from recsys_utils.setup import set_up
@@ -489,8 +489,7 @@ verdicts = compare_all(test_task)
 results_table(verdicts.reset_index())
 
 # %% [markdown]
-# The table compares every rival with the tower: a rival that is worse is one that the tower beats. The intervals are as
-# wide as six comparisons and three seeds ask.
+# A rival that is worse is one that the tower beats. The intervals are as wide as six comparisons and three seeds ask.
 
 # %%
 assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every interval should be clear of zero"
@@ -580,8 +579,7 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 #
 # - **Serve it.** The candidate side is an index. The query side needs the last movies of the user who asks, so keep
 #   them where the server can read them; the answer changes with the next click, without training.
-# - **The sitting shows.** Users of MovieLens rate many movies in a row. Where users choose one movie an evening, measure
-#   again.
+# - **The sitting shows.** Where users choose one movie an evening, measure again.
 # - **Large catalogues.** The count has a row and a column a movie. Where its SVD takes too long, `start=` takes other
 #   vectors, such as random ones.
 
