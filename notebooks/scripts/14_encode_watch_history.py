@@ -199,9 +199,10 @@ def cut_windows(log):
 
 # %% tags=["nbval-check-output"]
 windows = cut_windows(log)
-n_questions = windows["real"].sum()
-print(f"{len(windows['user']):,} windows, {n_questions:,} questions")
-assert n_questions == (np.arange(len(log.movie)) > log.first).sum(), "each event with a history should be asked once"
+print(f"{len(windows['user']):,} windows, {windows['real'].sum():,} questions")
+assert windows["real"].sum() == (np.arange(len(log.movie)) > log.first).sum(), (
+    "each event with a history should be asked once"
+)
 
 # %% [markdown]
 # ## The towers
@@ -295,9 +296,8 @@ class HistoryTowers(tfrs.Model):
         super().__init__()
         count = np.bincount(log.movie, minlength=n_movies)  # (n_movies,) training events
         self.share = tf.constant(count / len(log.movie) if logq else np.ones(n_movies), tf.float32)
-        not_own = np.ones((n_movies, log.user[-1] + 1), dtype=bool)
-        not_own[log.movie, log.user] = not own_movies_out
-        self.not_own = tf.constant(not_own)
+        self.not_own = np.ones((n_movies, log.user[-1] + 1), dtype=bool)
+        self.not_own[log.movie, log.user] = not own_movies_out
         self.candidates = MovieVectors(start[1], genres)
         read = self.candidates if one_table else MovieVectors(start[0], genres)
         self.query_tower = tower(read, start.shape[2])
@@ -311,14 +311,14 @@ class HistoryTowers(tfrs.Model):
 # %% tags=["model"]
 class HistoryModel(HistoryTowers):
     def compute_loss(self, window, training=False):
-        real = window["real"]  # (n_windows, width)
-        movie, user = (tf.boolean_mask(window[name], real) for name in ("target", "user"))  # (batch,) each
-        queries, candidates = tf.boolean_mask(self.query_tower(window), real), self.candidates(movie)  # (batch, dim)
+        query = self.query_tower(window)  # (n_windows, width, dim)
+        query, movie, user = (tf.boolean_mask(one, window["real"]) for one in (query, window["target"], window["user"]))
+        candidates = self.candidates(movie)  # (batch, dim), as are the queries now
         not_own = tf.gather(tf.transpose(tf.gather(self.not_own, movie)), user)  # (batch, batch)
         mask = tf.linalg.set_diag(not_own, tf.ones_like(movie, tf.bool))  # the target counts
-        penalty = NORM_PENALTY * (tf.reduce_sum(queries**2) + tf.reduce_sum(candidates**2))
+        penalty = NORM_PENALTY * (tf.reduce_sum(query**2) + tf.reduce_sum(candidates**2))
         named = {"candidate_ids": movie, "candidate_sampling_probability": tf.gather(self.share, movie)}
-        return penalty + self.task(queries, candidates, score_mask=mask, **named)
+        return penalty + self.task(query, candidates, score_mask=mask, **named)
 
 
 # %% [markdown]
@@ -386,7 +386,7 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=
 
 
 # %% [markdown]
-# After training, a window with one question, the one that comes next, makes a user's query.
+# After training, a window with one question makes a user's query.
 
 
 # %% tags=["model"]
@@ -423,11 +423,10 @@ rungs = comparison.compare(ladder, "bag of history")
 results_table(rungs)
 
 # %%
-assert not default or rungs["mean"][0] > tuned_id + 0.012, "a history should beat an id"
+assert not default or rungs["mean"][0] > tuned_id + 0.02 and rungs["verdict"][1] == "better", "id < bag < order"
 
 # %% [markdown]
-# The history beats the id by more than three times the spread over seeds. What order adds to it, the verdict says. Towers
-# that are richer, with [self-attention](../docs/glossary.md#attention), a GRU or convolutions, are compared by `make bench`.
+# The history beats the id by more than three times the spread over seeds, and order adds to it. Towers that are richer, with [self-attention](../docs/glossary.md#attention), a GRU or convolutions, are compared by `make bench`.
 
 # %% [markdown]
 # ## The model we keep
@@ -450,9 +449,9 @@ for seed in reversed(SEEDS):  # the model that stays is that of the first seed
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
 left.plot(curve["epoch"], np.transpose([each["loss"] for each in curves]), marker="o", color="C0", alpha=0.6)
 left.set(title="Training loss, three seeds", xlabel="epoch", ylabel="loss of one question, with penalty (nats)")
-position = model.query_tower.position.numpy()  # (LENGTH,)
-right.plot(position)
+right.plot(position := model.query_tower.position.numpy())  # (LENGTH,)
 right.set(title="Weight of a step back", xlabel="movies before the latest", ylabel="weight")
+plt.show()
 
 # %%
 assert not default or (np.diff(curve["loss"], 2) > 0).all(), "the loss should fall more slowly each epoch"
@@ -500,7 +499,12 @@ assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every int
 # %%
 late, rest = test_split.test[wait > 60 * 60], pd.concat([test_split.train, test_split.test[wait <= 60 * 60]])
 late_task = metrics.make_ranking_task(rest[rest[USER_ID].isin(late[USER_ID])], late, items=movie_ids)
-results_table(compare_all(late_task).reset_index())
+of_late = compare_all(late_task)
+results_table(of_late.reset_index())
+assert not default or of_late["verdict"]["item to next item"] == "cannot tell", "the lead should be in the sitting"
+
+# %% [markdown]
+# Here the data cannot tell the tower from the rivals that read the history: its lead is in the rest of the sitting.
 
 # %% [markdown]
 # ## One moment for all users
@@ -580,8 +584,7 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 # - **Serve it.** The candidate side is an index. The query side needs the last movies of the user who asks, so keep
 #   them where the server can read them; the answer changes with the next click, without training.
 # - **The sitting shows.** Where users choose one movie an evening, measure again.
-# - **Large catalogues.** The count has a row and a column a movie. Where its SVD takes too long, `start=` takes other
-#   vectors, such as random ones.
+# - **Large catalogues.** The count has a row and a column a movie. `start=` takes other vectors, such as random ones.
 
 
 # %%
@@ -617,7 +620,7 @@ board.save()
 #
 # <details><summary>Answer</summary>
 #
-# They get wider: with $n$ users an interval shrinks as $1/\sqrt n$. A lead that is real may not show.
+# They get wider: with $n$ users an interval shrinks as $1/\sqrt n$.
 #
 # </details>
 #
@@ -635,9 +638,9 @@ board.save()
 # ## Takeaways
 #
 # - A query tower that read the history beat the tuned id tower.
-# - All queries of a sequence were one product of a triangular matrix with the history.
 # - A count of what follows what is nearly a two-tower model, so training started from it.
 # - On the test, with three seeds, the recency tower beat every tuned rival, those that read the order among them.
+# - Its lead was in the rest of the sitting: for what came over an hour later, the data could not tell.
 # - At one moment for all users it had the highest mean, over few users.
 #
 # **Next**: [Lesson 15](15_start_cold.ipynb) asks the tower about users and movies that nobody has seen.
