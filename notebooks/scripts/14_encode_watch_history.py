@@ -200,9 +200,7 @@ def cut_windows(log):
 # %% tags=["nbval-check-output"]
 windows = cut_windows(log)
 print(f"{len(windows['user']):,} windows, {windows['real'].sum():,} questions")
-assert windows["real"].sum() == (np.arange(len(log.movie)) > log.first).sum(), (
-    "each event with a history should be asked once"
-)
+assert windows["real"].sum() == (np.arange(len(log.movie)) > log.first).sum(), "each should be asked once"
 
 # %% [markdown]
 # ## The towers
@@ -403,7 +401,7 @@ def score(model, log):
 # %% [markdown]
 # ## From ids to sequences, rung by rung
 #
-# Small towers with the same batches and steps, on the validation part, with three seeds for the order of the batches. The
+# Small towers with the same batches and steps, on the validation part, with three seeds for the order of batches. The
 # first rung, a tower that knows the user's id alone, is Lesson 11's: its best rate and number of epochs on this part.
 
 
@@ -423,10 +421,11 @@ rungs = comparison.compare(ladder, "bag of history")
 results_table(rungs)
 
 # %%
-assert not default or rungs["mean"][0] > tuned_id + 0.02 and rungs["verdict"][1] == "better", "id < bag < order"
+assert not default or (rungs["mean"][0] > tuned_id + 0.02 and rungs["verdict"][1] == "better"), "id < bag < order"
 
 # %% [markdown]
-# The history beats the id by more than three times the spread over seeds, and order adds to it. Towers that are richer, with [self-attention](../docs/glossary.md#attention), a GRU or convolutions, are compared by `make bench`.
+# The history beats the id by more than three times the spread over seeds, and order adds to it. Towers with
+# [self-attention](../docs/glossary.md#attention), a GRU or convolutions are compared by `make bench`.
 
 # %% [markdown]
 # ## The model we keep
@@ -460,8 +459,8 @@ assert not default or position[0] > position[1:5].mean() > position[25:].mean(),
 # %% [markdown]
 # ## Evaluate on the test
 #
-# Every choice is fixed; we now use the test once. The rivals were tuned on the same validation part. Two of them see the
-# order as our tower does: [EASE](../docs/glossary.md#ease) on a history that fades, and item to next item; "recently
+# Every choice is fixed; we now use the test once. The rivals were tuned on the same validation part. Two see the
+# order, as our tower does: [EASE](../docs/glossary.md#ease) on a history that fades, and item to next item; "recently
 # popular" sees the date.
 
 # %% tags=["model"]
