@@ -401,7 +401,7 @@ def score(model, log):
 # %% [markdown]
 # ## From ids to sequences, rung by rung
 #
-# Small towers with the same batches and steps, on the validation part, with three seeds for the order of batches. The
+# Small towers, started from the counts, on the validation part, with three seeds for the order of batches. The
 # first rung, a tower that knows the user's id alone, is Lesson 11's: its best rate and number of epochs on this part.
 
 
@@ -441,13 +441,13 @@ for seed in reversed(SEEDS):  # the model that stays is that of the first seed
     curves, answers = [*curves, curve], [*answers, score(model, log)]  # (n_users, n_movies)
 
 # %% [markdown]
-# See on the left how the loss falls more slowly each epoch; on the right, the learnt weights of the steps back. The latest
-# movies count most.
+# See on the left how the loss, penalty included, falls more slowly each epoch; on the right,
+# the learnt weights of the steps back. The latest movies count most.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
 left.plot(curve["epoch"], np.transpose([each["loss"] for each in curves]), marker="o", color="C0", alpha=0.6)
-left.set(title="Training loss, three seeds", xlabel="epoch", ylabel="loss of one question, with penalty (nats)")
+left.set(title="Training loss, three seeds", xlabel="epoch", ylabel="loss of a question (nats)", xticks=curve["epoch"])
 right.plot(position := model.query_tower.position.numpy())  # (LENGTH,)
 right.set(title="Weight of a step back", xlabel="movies before the latest", ylabel="weight")
 plt.show()
