@@ -18,10 +18,11 @@ def encoders(edition: str, users: int | None) -> dict:
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.validation.train)
-    towers = {"recency": names["RecencyTower"], "attention": names["AttentionTower"], **sequence_towers(names)}
+    towers = {"recency": names["RecencyTower"], **sequence_towers(names)}
+    start = names["count_vectors"](log, names["SMALL_DIM"])
     rows, ndcg = [], {}
     for encoder, tower in towers.items():
-        model, curve = names["train_model"](log, tower)
+        model, curve = names["train_model"](log, tower, start=start)
         ndcg[encoder] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
         low, high = bootstrap_interval(ndcg[encoder] - ndcg["recency"])
         row = {"encoder": encoder, "ndcg_at_10": float(ndcg[encoder].mean()), "low": low, "high": high}
@@ -30,26 +31,45 @@ def encoders(edition: str, users: int | None) -> dict:
 
 
 def sequence_towers(names: dict) -> dict[str, type]:
-    """Define the encoders that are too slow for lesson 14."""
+    """Define the encoders that lesson 14 leaves out: richer, and most of them slower."""
     tf, length = names["tf"], names["LENGTH"]
 
+    class AttentionTower(names["RecencyTower"]):
+        """One head of causal self-attention: the latest movie asks, and movies that go with it weigh more."""
+
+        def __init__(self, movies, dim):
+            super().__init__(movies, dim)
+            self.match = tf.Variable(tf.zeros((dim, dim)))  # what goes with what; starts as the recency tower
+
+        def weigh(self, window):
+            h = self.movies(window["movie"])  # (n_windows, n_read, dim)
+            latest = tf.tensordot(h[:, length - 1 :], self.match, 1)  # (n_windows, width, dim) of the movie before
+            agreement = tf.matmul(latest, h, transpose_b=True)  # (n_windows, width, n_read)
+            return super().weigh(window) * tf.exp(agreement / float(h.shape[2]) ** 0.5)
+
+    class Convolution(tf.keras.layers.Layer):
+        """A movie's vector, and one made of it and the two before it, added."""
+
+        def __init__(self, movies, dim):
+            super().__init__()
+            self.movies = movies
+            self.convolution = tf.keras.layers.Conv1D(dim, 3, padding="causal", activation="relu")
+
+        def pool(self, a, movie):
+            h = self.movies(movie)  # (n_windows, n_read, dim)
+            return a @ (h + self.convolution(h))
+
     class ConvolutionTower(names["RecencyTower"]):
-        """A movie and the two before it make a vector, which is added to the movie's own."""
+        """The recency tower over a convolution."""
 
-        def __init__(self, movies, n_users, dim):
-            super().__init__(movies, n_users, dim)
-            self.alone, self.convolution = movies, tf.keras.layers.Conv1D(dim, 3, padding="causal", activation="relu")
-            self.movies = self.convolve
-
-        def convolve(self, movie):
-            h = self.alone(movie)  # (n_windows, n_read, dim)
-            return h + self.convolution(h)
+        def __init__(self, movies, dim):
+            super().__init__(Convolution(movies, dim), dim)
 
     class GruTower(names["BagTower"]):
         """The last state of a GRU that reads the movies in order."""
 
-        def __init__(self, movies, n_users, dim):
-            super().__init__(movies, n_users, dim)
+        def __init__(self, movies, dim):
+            super().__init__(movies, dim)
             self.gru = tf.keras.layers.GRU(dim)
 
         def call(self, window):
@@ -63,14 +83,15 @@ def sequence_towers(names: dict) -> dict[str, type]:
     class RecencyAndGruTower(names["RecencyTower"]):
         """The recency-weighted query and the GRU's last state, added."""
 
-        def __init__(self, movies, n_users, dim):
-            super().__init__(movies, n_users, dim)
-            self.gru = GruTower(movies, n_users, dim)
+        def __init__(self, movies, dim):
+            super().__init__(movies, dim)
+            self.gru = GruTower(movies, dim)
 
         def call(self, window):
             return super().call(window) + self.gru(window)
 
-    return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
+    slow = {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
+    return {"attention": AttentionTower, **slow}
 
 
 def ablation(edition: str, users: int | None) -> dict:
@@ -80,9 +101,10 @@ def ablation(edition: str, users: int | None) -> dict:
     log = names["make_log"](data.validation.train)
     variants = {"nothing": (names["RecencyTower"], {}), "recency": (names["BagTower"], {})}
     variants |= {name: (names["RecencyTower"], parts) for name, parts in REMOVALS.items()}
+    settings = {"dim": names["DIM"], "epochs": names["EPOCHS"], "start": names["count_vectors"](log, names["DIM"])}
     rows, ndcg = [], {}
     for removed, (tower, parts) in variants.items():
-        model, _ = names["train_model"](log, tower, names["DIM"], names["EPOCHS"], **parts)
+        model, _ = names["train_model"](log, tower, **settings, **parts)
         ndcg[removed] = evaluate_ranking(names["score"](model, log), data.validation_task).ndcg
         lost = ndcg["nothing"] - ndcg[removed]  # (n_users,)
         low, high = bootstrap_interval(lost)

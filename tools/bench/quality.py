@@ -109,9 +109,10 @@ def lesson_14(edition: str, users: int | None, seeds: int) -> dict:
     data = load_edition(edition, users)
     names = history_lesson(data)
     log = names["make_log"](data.test.train)
+    settings = {"dim": names["DIM"], "epochs": names["EPOCHS"], "start": names["count_vectors"](log, names["DIM"])}
     of_seeds = []
     for seed in range(seeds, 0, -1):  # the row is that of the last, seed 1
-        model, curve = names["train_model"](log, names["RecencyTower"], names["DIM"], names["EPOCHS"], seed=seed)
+        model, curve = names["train_model"](log, names["RecencyTower"], seed=seed, **settings)
         metrics = evaluate_ranking(names["score"](model, log), data.test_task)
         of_seeds.append(float(metrics.ndcg.mean()))
     names.update(log=log, model=model, offered=model.candidates(np.arange(names["n_movies"])).numpy())

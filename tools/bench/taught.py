@@ -8,6 +8,7 @@ import numpy as np
 from basics import SCRIPTS
 
 from bench.editions import Edition
+from recsys_utils.baselines import load_tuned
 from recsys_utils.columns import GENRES, ITEM_ID, YEAR
 
 
@@ -64,5 +65,5 @@ def history_lesson(data: Edition) -> dict:
     names = taught("14")
     flags = data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
     genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
-    names.update(movie_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_movies=len(data.items))
+    names.update(movie_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_movies=len(data.items), tuned=load_tuned())
     return names
