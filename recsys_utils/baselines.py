@@ -968,7 +968,8 @@ def load_tuned(table: str = "ranking") -> TunedRivals:
     ----------
     table : 'ranking', by time; 'ablations': item to next item without one of its parts (lesson 03); 'random' or 'by
         time': rating models on that split of MovieLens; 'noise' or 'planted': rating models on that synthetic world,
-        split at random; 'likes': ranking models on the social app
+        split at random; 'likes': ranking models on the social app; 'cold users' or 'new movies': rivals and towers of
+        lesson 15
 
     Returns
     -------

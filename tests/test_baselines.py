@@ -729,7 +729,7 @@ def test_tuned_likes_can_be_ranked():
 
 
 def test_unknown_tables_and_rivals_are_answered_with_the_known_ones():
-    tables = "'ranking', 'ablations', 'random', 'by time', 'noise', 'planted', 'likes'"
+    tables = "'ranking', 'ablations', 'random', 'by time', 'noise', 'planted', 'likes', 'cold users', 'new movies'"
     with pytest.raises(ValueError, match=f"table is 'time'; expected one of {tables}"):
         load_tuned("time")
     with pytest.raises(KeyError, match=r"EASI is not a tuned rival; expected one of most popular, .*EASE"):

@@ -52,6 +52,9 @@ COLD = ("cold users", "new movies")  # the tables of lesson 15, on MovieLens
 RANKINGS = ("ranking", "ablations", "likes", *COLD)  # the tables of rankings: a higher score is better
 LIKES_CUTS = (38, 48, 60)  # days: validation begins, the test begins, the end
 SEEDS = (1, 2, 3)
+LIBRARIES = (
+    "scikit-surprise", "implicit", "scikit-learn", "numpy", "tensorflow", "tf-keras", "tensorflow-recommenders",
+)  # fmt: skip
 FOLDS = (0, 1, 2)  # of lesson 15's users
 DIGITS = 5  # of a score; what is level up to here is level
 
@@ -422,8 +425,10 @@ def measure_cold(point: Point, validation: bool, settings: dict) -> dict[str, fl
     """Fit a rival or a tower to the known users of each part, and measure it on the new ones of all."""
     lesson, metrics = lesson_15(), []
     for fold, (world, question) in enumerate(cold_parts(point.table, validation)):
-        if "tower" in point.rival:  # another seed for each fold
-            model = lesson["train_model"](world.seen, **settings | {"seed": settings["seed"] + fold})
+        if "seed" in settings and fold:
+            settings = settings | {"seed": settings["seed"] + 1}  # another for each fold
+        if "tower" in point.rival:
+            model = lesson["train_model"](world.seen, **settings)
             scores = lesson["score"](model, question.windows)
             scores = scores[:, world.new_movies] if point.table == "new movies" else scores
         elif point.table == "new movies":
@@ -467,11 +472,11 @@ def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
 def validate(point: Point) -> tuple[float, float]:
     """Return a point's score on the validation part, RMSE or NDCG@10, and the processor seconds that took.
 
-    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does. A tower of
-    lesson 15 is trained with another seed in each fold, once.
+    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does. Lesson
+    15's three folds have a seed each.
     """
     start = time.process_time()
-    seeded = point.table in RANKINGS and TABLES[point.table][point.rival].seed and "tower" not in point.rival
+    seeded = point.table in RANKINGS and point.table not in COLD and TABLES[point.table][point.rival].seed
     seeds = SEEDS if seeded else SEEDS[:1]
     with threadpool_limits(1, "blas"):
         scores = [next(iter(measure(point, validation=True, seed=seed).values())) for seed in seeds]
@@ -605,11 +610,13 @@ def write(path: Path, tables: dict) -> None:
             "ablations), at days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: "
             "by RMSE, or by NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, "
             "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the "
-            "test with seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best "
+            "test with seed 1, and with three ('seeds') where chance plays a part. Cold users and new movies are those "
+            "of lesson 15: three folds choose, in each of which a third of the users outside the test is new (and a "
+            "fifth of the movies, for new movies), and where chance plays a part each fold has another seed. What was tried is listed best "
             "first: the settings in the order of 'grid', then the validation score. Seconds are those that a processor "
             "spent on all of that."
         ),
-        "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "scikit-learn", "numpy")},
+        "versions": {name: version(name) for name in LIBRARIES},
         "tables": {
             table: {name: {key: entry[key] for key in ORDER if key in entry} for name, entry in rivals.items()}
             for table, rivals in tables.items()
