@@ -316,7 +316,7 @@ COLD_GRIDS = {
 }
 NEW_TOWER = {
     "until": Axis([20, 60, 120, 240, 480], [120], 120, {20: "one window"}),
-    "epochs": Axis([2, 3, 4, 5, 6, 8, 10, 12], [5], 5),
+    "epochs": Axis([2, 3, 4, 5, 6, 8, 10, 12, 16, 20], [8], 8),
     "hide": Axis([0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0], [0.9], 0.0, {0.0: "nothing", 1.0: "everything"}),
     "penalty": TOWER["penalty"],
 }
@@ -342,12 +342,8 @@ NEW_GRIDS = {
         {"text_weight": TITLES, "feature_weight": WEIGHT, "strength": COLD_STRENGTH, "power": COLD_POWER},
         fixed={"first": 10_000},
     ),
-    "tower": Rival(NEW_TOWER, seed="seed", fixed={"rate": 0.1, "dropout": 0.5, "batch": 32}),
-    "tower with titles": Rival(
-        NEW_TOWER | {"text_weight": TITLES},
-        seed="seed",
-        fixed={"rate": 0.1, "dropout": 0.5, "batch": 32},
-    ),
+    "tower": Rival(NEW_TOWER, seed="seed"),
+    "tower with titles": Rival(NEW_TOWER | {"text_weight": TITLES}, seed="seed"),
 }
 TABLES = {
     "ranking": RANKING_GRIDS,

@@ -367,7 +367,7 @@ def score(model, windows):
 
 
 # %%
-def train_model(seen, seed, *, epochs, rate, dropout, penalty, until=LENGTH, batch=64, hide=0.0, text_weight=0.0):
+def train_model(seen, seed, epochs, penalty, rate=0.1, dropout=0.5, until=LENGTH, batch=64, hide=0.0, text_weight=0.0):
     tf.keras.utils.set_random_seed(seed)
     windows = cut_windows(seen, until)
     share = np.bincount(windows["window"].ravel(), minlength=n_movies + 1)[:n_movies].astype(np.float32)  # (n_movies,)
