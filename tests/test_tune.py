@@ -227,7 +227,7 @@ def test_likes_are_cut_at_a_moment():
 
 @pytest.mark.parametrize("table", tune.COLD)
 def test_folds_ask_each_user_outside_the_test_once(table, own_keras):
-    folds, ((test, asked),) = (tune.cold_parts(table, validation) for validation in (True, False))
+    folds, ((_, asked),) = (tune.cold_parts(table, validation) for validation in (True, False))
     lesson = tune.lesson_15()
     in_test = {*lesson["users"][lesson["test_user"]]}
     assert {*asked.task.users} <= in_test

@@ -421,10 +421,8 @@ def measure_cold(point: Point, validation: bool, settings: dict) -> dict[str, fl
     """Fit a rival or a tower to the known users of each part, and measure it on the new ones of all."""
     lesson, metrics = lesson_15(), []
     for fold, (world, question) in enumerate(cold_parts(point.table, validation)):
-        if "seed" in settings and fold:
-            settings = settings | {"seed": settings["seed"] + 1}  # another for each fold
-        if "tower" in point.rival:
-            model = lesson["train_model"](world.seen, **settings)
+        if "tower" in point.rival:  # another seed for each fold
+            model = lesson["train_model"](world.seen, **settings | {"seed": settings["seed"] + fold})
             scores = lesson["score"](model, question.windows)
             scores = scores[:, world.new_movies] if point.table == "new movies" else scores
         elif point.table == "new movies":
@@ -468,11 +466,11 @@ def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
 def validate(point: Point) -> tuple[float, float]:
     """Return a point's score on the validation part, RMSE or NDCG@10, and the processor seconds that took.
 
-    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does. Lesson
-    15's three folds have a seed each.
+    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does. Of a
+    tower, lesson 15's three folds have a seed each.
     """
     start = time.process_time()
-    seeded = point.table in RANKINGS and point.table not in COLD and TABLES[point.table][point.rival].seed
+    seeded = point.table in RANKINGS and TABLES[point.table][point.rival].seed and "tower" not in point.rival
     seeds = SEEDS if seeded else SEEDS[:1]
     with threadpool_limits(1, "blas"):
         scores = [next(iter(measure(point, validation=True, seed=seed).values())) for seed in seeds]
@@ -608,9 +606,9 @@ def write(path: Path, tables: dict) -> None:
             "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the "
             "test with seed 1, and with three ('seeds') where chance plays a part. Cold users and new movies are those "
             "of lesson 15: three folds choose, in each of which a third of the users outside the test is new (and a "
-            "fifth of the movies, for new movies), and where chance plays a part each fold has another seed. What was tried is listed best "
-            "first: the settings in the order of 'grid', then the validation score. Seconds are those that a processor "
-            "spent on all of that."
+            "fifth of the movies, for new movies), and towers have one seed for each fold. What was "
+            "tried is listed best first: the settings in the order of 'grid', then the validation score. Seconds are "
+            "those that a processor spent on all of that."
         ),
         "versions": {name: version(name) for name in LIBRARIES},
         "tables": {
