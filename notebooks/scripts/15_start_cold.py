@@ -141,7 +141,6 @@ world, fold = make_world(lives, test_user, test_movie), make_fold(0)
 for name, (seen, asked, _, new_movies) in {"test": world, "first fold": fold}.items():
     print(f"{name}: {len(seen):,} known ratings, {asked['user'].nunique()} new users, {len(new_movies):,} new movies")
 assert not set(world.seen["user"]) & set(world.asked["user"]), "new users should be new"
-assert not set(world.asked["user"]) & set(fold.asked["user"]), "a fold should ask no user of the test"
 
 # %% [markdown]
 # Each new user names the first `NAMED` movies of their life, and we look for the `NEXT` that follow. Only the named ones
@@ -319,8 +318,7 @@ class HistoryTower(tf.keras.layers.Layer):
 
 # %% [markdown]
 # Each movie of a window is a target once. The loss is the [in-batch softmax](../docs/glossary.md#in-batch-softmax) with
-# the [logQ correction](../docs/glossary.md#logq-correction). Other movies of the same user are no negatives, and a penalty
-# keeps vectors short.
+# the [logQ correction](../docs/glossary.md#logq-correction). Other movies of the same user are no negatives.
 
 
 # %%
@@ -331,10 +329,10 @@ def may_be_negative(seen, row, target):
 
 # %%
 class ColdStartModel(tfrs.Model):
-    def __init__(self, seen, share, features, seed, dropout, penalty, hide):
+    def __init__(self, seen, share, features, seed, dropout, hide):
         super().__init__()
         self.query_tower = HistoryTower(features, share > 0, seed, dropout)
-        self.candidates, self.hide, self.penalty = MovieVectors(features, share > 0, seed), hide, penalty
+        self.candidates, self.hide = MovieVectors(features, share > 0, seed), hide
         self.seen, self.share, self.task = tf.constant(seen), tf.constant(share), tfrs.tasks.Retrieval()
 
     def compute_loss(self, batch, training=False):
@@ -343,8 +341,7 @@ class ColdStartModel(tfrs.Model):
         target = tf.gather_nd(batch["window"], real)  # (n_targets,)
         candidates = self.candidates(target, self.hide)  # (n_targets, DIM)
         mask = may_be_negative(tf.gather(self.seen, batch["user"]), real[:, 0], target)
-        loss = self.task(queries, candidates, None, tf.gather(self.share, target), score_mask=mask)
-        return loss + self.penalty * (tf.reduce_sum(queries**2) + tf.reduce_sum(candidates**2))
+        return self.task(queries, candidates, None, tf.gather(self.share, target), score_mask=mask)
 
 
 # %% [markdown]
@@ -367,12 +364,12 @@ def score(model, windows):
 
 
 # %%
-def train_model(seen, seed, epochs, penalty, rate=0.1, dropout=0.5, until=LENGTH, batch=64, hide=0.0, text_weight=0.0):
+def train_model(seen, seed, epochs, batch, rate=0.1, dropout=0.5, until=LENGTH, hide=0.0, text_weight=0.0):
     tf.keras.utils.set_random_seed(seed)
     windows = cut_windows(seen, until)
     share = np.bincount(windows["window"].ravel(), minlength=n_movies + 1)[:n_movies].astype(np.float32)  # (n_movies,)
     features, seen = np.hstack([plain, text_weight * text]), as_task(seen).seen.toarray()  # (n_known, n_movies) bool
-    model = ColdStartModel(seen, share / share.sum(), features, seed, dropout, penalty, hide)
+    model = ColdStartModel(seen, share / share.sum(), features, seed, dropout, hide)
     data = tf.data.Dataset.from_tensor_slices(windows).shuffle(10_000, seed=seed).batch(batch)
     falling = tf.keras.optimizers.schedules.PolynomialDecay(rate, epochs * len(data), rate / 20)
     model.compile(optimizer=tf.keras.optimizers.Adagrad(falling))
@@ -443,7 +440,7 @@ curves = pd.DataFrame(curves, numbers).sort_values(numbers[-1], axis=1)  # (n_nu
 colours = ["C0" if name == "history tower" else "C1" for name in curves]
 axes = curves.plot(color=colours, marker="o", legend=False, logx=True, ylim=(0, None))
 axes.set(xticks=numbers, xticklabels=numbers, xlabel="movies named", ylabel="NDCG@10")
-steps = 0.009 * np.arange(len(colours))  # the least distance of two labels
+steps = 0.011 * np.arange(len(colours))  # the least distance of two labels
 for name, y, colour in zip(curves, np.maximum.accumulate(curves.iloc[-1] - steps) + steps, colours, strict=True):
     axes.annotate(name, (numbers[-1], y), (6, -3), textcoords="offset points", color=colour)
 
