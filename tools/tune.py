@@ -338,13 +338,12 @@ NEW_GRIDS = {
         seed="seed",
     ),
     "EASE with features": Rival(
-        {"text_weight": TITLES, "feature_weight": WEIGHT, "strength": COLD_STRENGTH, "power": COLD_POWER},
-        fixed={"first": 10_000},
+        {"text_weight": TITLES, "feature_weight": WEIGHT, "strength": COLD_STRENGTH, "power": COLD_POWER}
     ),
     "tower": Rival(NEW_TOWER, seed="seed", fixed=LATER),
     # The other settings are those that the tower without titles chose.
     "tower with titles": Rival(
-        {"text_weight": TITLES._replace(values=[0.05, *TITLES.values[1:]])},
+        {"text_weight": TITLES._replace(values=[0.05, *TITLES.values[1:]], ends={0.05: "hardly any titles"})},
         seed="seed",
         fixed=LATER | {"epochs": 6, "hide": 0.9},
     ),

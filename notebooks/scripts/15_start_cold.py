@@ -83,10 +83,11 @@ SEEDS = (1, 2, 3)
 LENGTH = 20  # movies in a window, and so in the longest history
 NAMED, NEXT = 5, 10  # movies that a new user has named, and movies that we look for
 DIM = 64
+LATER = {"until": 120, "batch": 32}  # of towers for new movies: movies of a life, windows in a batch
 CHANGED = {}  # settings of the towers in place of the tuned ones, such as {"epochs": 4}
 
 # %%
-default = (SEEDS, LENGTH, NAMED, NEXT, DIM, CHANGED) == ((1, 2, 3), 20, 5, 10, 64, {})
+default = (SEEDS, LENGTH, NAMED, NEXT, DIM, *LATER.values(), CHANGED) == ((1, 2, 3), 20, 5, 10, 64, 120, 32, {})
 
 # %% [markdown]
 # ## Data: lives, not rows
@@ -245,7 +246,7 @@ def rank_by_moment(rows, moment, half_life):
 
 
 # %%
-def fit_rival(name, seen, first, power=0.0, half_life=0.0, feature_weight=0.0, features=plain, **settings):
+def fit_rival(name, seen, first=10_000, power=0.0, half_life=0.0, feature_weight=0.0, features=plain, **settings):
     rows = seen[seen["place"] < first]
     task = as_task(rows)
     if name == "recently popular":
@@ -409,7 +410,7 @@ curves.plot(figsize=(6, 2.6), xlabel="epoch", ylabel="loss of its last batch", t
 
 # %% tags=["test"]
 fits = {"most popular": [lambda cold: np.tile(as_task(world.seen).popularity, (len(cold.windows), 1))]}
-fits["EASE, whole lives"] = [fit_rival("EASE", world.seen, 10_000, **baselines.load_tuned()["EASE"].settings)]
+fits["EASE, whole lives"] = [fit_rival("EASE", world.seen, **baselines.load_tuned()["EASE"].settings)]
 for name in [name for name in tuned if name != "history tower"]:
     of_seeds = [{"seed": seed} for seed in SEEDS] if name == "iALS" else [{}]
     fits[name] = [fit_rival(name, world.seen, **tuned[name].settings, **seed) for seed in of_seeds]
@@ -522,7 +523,8 @@ tuned_new = baselines.load_tuned("new movies")
 of_new = {"random order": ndcg_of(np.random.default_rng(1).random(new_question.task.relevant.shape), new_question)}
 for name, one in tuned_new.items():
     if "tower" in name:
-        models = [train_model(world.seen, seed, **one.settings | CHANGED) for seed in SEEDS]
+        settings = LATER | tuned_new["tower"].settings | one.settings | CHANGED
+        models = [train_model(world.seen, seed, **settings) for seed in SEEDS]
         scores = [score(model, new_question.windows)[:, world.new_movies] for model in models]
     else:
         of_seeds = [{"seed": seed} for seed in SEEDS] if name == "iALS by features" else [{}]

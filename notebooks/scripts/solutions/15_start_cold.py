@@ -72,7 +72,7 @@ assert stay >= 4
 
 # %%
 asked = ask_after(NAMED, fold)
-windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 5, "batch": 32}}
+windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 5}}
 by_windows = {}
 for name, options in windows.items():
     models = [train_model(fold.seen, seed, **of_tower | options) for seed in (1, 2)]
@@ -94,7 +94,7 @@ assert against_beginnings["difference"]["whole lives"] < -0.01
 # each.
 
 # %%
-asked, settings = ask_for_new(fold), tuned_new["tower"].settings
+asked, settings = ask_for_new(fold), LATER | tuned_new["tower"].settings
 hidden = {}
 for hide in (0.0, settings["hide"]):
     model = train_model(fold.seen, 1, **settings | {"hide": hide})
