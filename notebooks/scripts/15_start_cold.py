@@ -459,8 +459,7 @@ def ask(names, model, left_out):
 
 
 horror = ["Halloween (1978)", "Exorcist, The (1973)", "Shining, The (1980)", "Carrie (1976)", "Scream (1996)"]
-classics = ["Casablanca", "Citizen Kane", "Vertigo", "North by Northwest", "All About Eve"]
-classics = [f"{name} ({year})" for name, year in zip(classics, (1942, 1941, 1958, 1959, 1950), strict=True)]
+classics = ["Casablanca (1942)", "Citizen Kane (1941)", "Vertigo (1958)", "Rebecca (1940)", "All About Eve (1950)"]
 lists = {five[0]: ask(five, towers[0], test_movie) for five in (horror, classics)}
 results_table(pd.DataFrame({f"{name} and four more": titles[found] for name, found in lists.items()}))
 
