@@ -29,7 +29,7 @@
 #
 # **What you'll need**: nothing from other lessons. [Lesson 14](14_encode_watch_history.ipynb) says more about history
 # towers, [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) about the loss, and
-# [Lesson 03](03_rank_with_classic_baselines.ipynb) about the rivals. Two minutes and 1.3 GB of memory.
+# [Lesson 03](03_rank_with_classic_baselines.ipynb) about the rivals. A minute and 1.3 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
@@ -487,9 +487,7 @@ def ask_for_new(world):
 
 new_question = ask_for_new(world)
 found = np.sort(new_question.task.relevant.sum(axis=0))[::-1]  # (n_new_movies,) users who choose each
-print(
-    f"{len(new_question.windows)} users choose among {len(found):,} new movies; ten get {found[:10].sum() / found.sum():.0%}."
-)
+print(f"{len(new_question.windows)} users choose among {len(found):,} new movies; ten get {found[:10].sum() / found.sum():.0%}.")
 
 # %% [markdown]
 # Rivals that read the same features: **content neighbours** add up the cosines to the named movies. **Popular by
@@ -542,8 +540,8 @@ results_table(movies_table.rename(columns={"mean": "NDCG@10", "seed_spread": "se
 #
 # - **Ask, then learn.** Five named movies make a query, and each choice after them changes the next answer, without
 #   training.
-# - **Our new users are not tomorrow's.** We hid users at random, so known users' ratings also come from later years. A
-#   global split ([Lesson 03](03_rank_with_classic_baselines.ipynb)) is stricter.
+# - **Our new users are not tomorrow's.** We hid users whatever their date, so known users' ratings also come from later
+#   years. A global split ([Lesson 03](03_rank_with_classic_baselines.ipynb)) is stricter.
 # - **MovieLens chose what newcomers saw first.** The rivals and the tower learn that, too.
 # - **Give new movies slots of their own.** Few features place a movie roughly; the choices made in its slots are its
 #   first training data.
@@ -588,10 +586,10 @@ results_table(movies_table.rename(columns={"mean": "NDCG@10", "seed_spread": "se
 #
 # 1. **Three movies.** Without training: name three of the five horror movies. How many of the ten recommendations stay?
 #    Aim: four or more. Then name five movies of your own.
-# 2. **Beginnings or whole lives.** On the validation world, train towers with `until=120, epochs=5, batch=32`, about as
-#    many steps, and ask the validation users. Aim: 0.01 or more below the towers of beginnings.
-# 3. **Never hidden.** On the validation world, train a tower for new movies with `hide` at 0. Aim: a lower NDCG@10 of the
-#    new movies.
+# 2. **Beginnings or whole lives.** On the first fold, train towers with `until=120, epochs=4`, about as many steps, and
+#    ask its new users. Aim: 0.01 or more below the towers of beginnings.
+# 3. **Never hidden.** On the first fold, train a tower for new movies with `hide` at 0. Aim: a lower NDCG@10 of the new
+#    movies.
 #
 # [Solutions](solutions/15_start_cold.ipynb)
 #

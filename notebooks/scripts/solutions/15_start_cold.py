@@ -72,7 +72,7 @@ assert stay >= 4
 
 # %%
 asked = ask_after(NAMED, fold)
-windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 5}}
+windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 4}}
 by_windows = {}
 for name, options in windows.items():
     models = [train_model(fold.seen, seed, **of_tower | options) for seed in (1, 2)]
