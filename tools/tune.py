@@ -345,7 +345,7 @@ NEW_GRIDS = {
     "tower with titles": Rival(
         {"text_weight": TITLES._replace(values=[0.05, *TITLES.values[1:]], ends={0.05: "hardly any titles"})},
         seed="seed",
-        fixed=LATER | {"epochs": 6, "hide": 0.9},
+        fixed=LATER | {"epochs": 4, "hide": 0.8},
     ),
 }
 TABLES = {
