@@ -420,7 +420,7 @@ users_table = comparison.compare(by_user, "history tower").set_index("model")
 results_table(users_table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).reset_index())
 
 # %% [markdown]
-# VERDICT
+# The tower is compared with rivals that see the same.
 
 # %% tags=["test"]
 worse = ["most popular", "recently popular", "EASE, whole lives"]
@@ -428,7 +428,7 @@ assert not default or (users_table["verdict"][worse] == comparison.WORSE).all(),
 
 # %% [markdown]
 # How many movies does each model need? The settings are still those for five; the users are those with more than 20. On
-# average, CURVE
+# average, no model leads everywhere.
 
 # %% tags=["test"]
 numbers, long = (1, 2, 5, 10, 20), world._replace(asked=world.asked[world.asked["size"] > 20])
@@ -487,7 +487,9 @@ def ask_for_new(world):
 
 new_question = ask_for_new(world)
 found = np.sort(new_question.task.relevant.sum(axis=0))[::-1]  # (n_new_movies,) users who choose each
-print(f"{len(new_question.windows)} users choose among {len(found):,} new movies; ten get {found[:10].sum() / found.sum():.0%}.")
+print(
+    f"{len(new_question.windows)} users choose among {len(found):,} new movies; ten get {found[:10].sum() / found.sum():.0%}."
+)
 
 # %% [markdown]
 # Rivals that read the same features: **content neighbours** add up the cosines to the named movies. **Popular by
