@@ -321,12 +321,15 @@ NEW_TOWER = {
 LATER = {"until": 120, "batch": 32}  # movies of a life, and windows of a step
 NEW_GRIDS = {
     "content neighbours": Rival(
-        {"text_weight": TITLES, "power": Axis(FADE, [0.0, 0.5], 0.0, {0.0: "all count the same"})}
+        {
+            "text_weight": TITLES._replace(coarse=[0.0, 0.3, 1.0, 3.0]),
+            "power": Axis(FADE, [0.0, 0.5, 1.0], 0.0, {0.0: "all count the same"}),
+        }
     ),
     "popular by features": Rival(
         {
-            "text_weight": TITLES,
-            "penalty": Axis([0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000], [1, 10], 1.0),
+            "text_weight": TITLES._replace(coarse=[0.0, 0.3, 1.0, 3.0]),
+            "penalty": Axis([0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000], [0.1, 1, 10, 100], 1),
         }
     ),
     "iALS by features": Rival(
