@@ -141,7 +141,6 @@ def make_fold(number, hide_movies=True):
 world, fold = make_world(lives, test_user, test_movie), make_fold(0)
 for name, (seen, asked, _, new_movies) in {"test": world, "first fold": fold}.items():
     print(f"{name}: {len(seen):,} known ratings, {asked['user'].nunique()} new users, {len(new_movies):,} new movies")
-assert not set(world.seen["user"]) & set(world.asked["user"]), "new users should be new"
 
 # %% [markdown]
 # Each new user names the first `NAMED` movies of their life, and we look for the `NEXT` that follow. Only the named ones
@@ -211,8 +210,7 @@ years = np.exp(-(((year - np.arange(1920, 2021, 5)) / 8) ** 2))  # (n_movies, 21
 plain = np.hstack([unit(genres), unit(years)])  # (n_movies, n_features)
 words = TfidfVectorizer(stop_words="english", sublinear_tf=True, min_df=2).fit_transform(items[TITLE])
 text = unit(TruncatedSVD(32, random_state=0).fit_transform(words))  # (n_movies, 32)
-(star_trek,) = np.flatnonzero(titles == "Star Trek: The Motion Picture (1979)")
-print(*titles[metrics.top_k(text[[star_trek]] @ text.T, 5)[0]], sep="; ")
+print(*titles[metrics.top_k(text[titles == "Star Trek: The Motion Picture (1979)"] @ text.T, 5)[0]], sep="; ")
 
 # %% [markdown]
 # ## Rivals that see the same
@@ -420,11 +418,13 @@ users_table = comparison.compare(by_user, "history tower").set_index("model")
 results_table(users_table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).reset_index())
 
 # %% [markdown]
-# The tower is compared with rivals that see the same.
+# The tower and *item to next item*, tuned on the same folds, are level: zero lies well inside the interval of their
+# difference. The tower is ahead of plain popularity, and of EASE as tuned for whole histories, by intervals clear of zero.
 
 # %% tags=["test"]
-worse = ["most popular", "recently popular", "EASE, whole lives"]
-assert not default or (users_table["verdict"][worse] == comparison.WORSE).all(), "the tower should lead these"
+verdicts, worse = users_table["verdict"], ["most popular", "EASE, whole lives"]
+assert not default or (verdicts[worse] == comparison.WORSE).all(), "the tower should lead these"
+assert not default or verdicts["item to next item"] == comparison.CANNOT_TELL, "the best rival should be level"
 
 # %% [markdown]
 # How many movies does each model need? The settings are still those for five; the users are those with more than 20. On
@@ -432,11 +432,10 @@ assert not default or (users_table["verdict"][worse] == comparison.WORSE).all(),
 
 # %% tags=["test"]
 numbers, long = (1, 2, 5, 10, 20), world._replace(asked=world.asked[world.asked["size"] > 20])
-shown = {name: some for name, some in fits.items() if name not in ("most popular", "EASE, whole lives")}
-curves = {name: [] for name in shown}
+curves = {name: [] for name in fits if name not in ("most popular", "EASE, whole lives")}
 for each in (ask_after(number, long) for number in numbers):
-    for name, some in shown.items():
-        curves[name].append(np.mean([ndcg_of(fit(each), each) for fit in some]))
+    for name, curve in curves.items():
+        curve.append(np.mean([ndcg_of(fit(each), each) for fit in fits[name]]))
 curves = pd.DataFrame(curves, numbers).sort_values(numbers[-1], axis=1)  # (n_numbers, n_models), best last
 colours = ["C0" if name == "history tower" else "C1" for name in curves]
 axes = curves.plot(color=colours, marker="o", legend=False, logx=True, ylim=(0, None))
@@ -530,13 +529,16 @@ for name, one in tuned_new.items():
         scores = [rank_new(name, world, new_question, **one.settings, **seed) for seed in of_seeds]
     of_new[name] = np.stack([ndcg_of(each, new_question) for each in scores])  # (n_seeds, n_asked)
 movies_table = comparison.compare(of_new, "tower").set_index("model")
-assert not default or movies_table["verdict"]["random order"] == comparison.WORSE, "features should place new movies"
+verdicts, level = movies_table["verdict"], [name for name in of_new if name not in ("random order", "tower")]
+assert not default or verdicts["random order"] == comparison.WORSE, "features should place new movies"
+assert not default or not (verdicts[level] == comparison.BETTER).any(), "no rival should lead the tower"
+movies_table.insert(0, "folds", pd.Series({name: one.validation for name, one in tuned_new.items()}))
 results_table(movies_table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).reset_index())
 
 # %% [markdown]
-# Every rival but the random order reads the same features. Content neighbours and iALS by features are ahead of the tower
-# on average, and the data cannot tell. Nor can they tell whether the titles help. So for new movies a simple model is as
-# good a start as a tower.
+# *folds* is the mean NDCG@10 that chose the settings. No rival is ahead of the tower by an interval clear of zero, and the
+# data cannot tell whether the words of titles help. So for new movies a simple model is as good a start as a tower. Means
+# change much from the folds to the test: which movies happen to be hidden decides.
 #
 # ## In practice
 #
@@ -598,9 +600,11 @@ results_table(movies_table.rename(columns={"mean": "NDCG@10", "seed_spread": "se
 # ## Takeaways
 #
 # - A query tower that reads a history answered users whom it had never seen. Trained on the beginnings of lives, it was
-#   better on five movies than EASE, tuned for the same question or for whole histories, and than popularity.
-# - Features placed movies that nobody had rated better than chance. Content neighbours and iALS by features were ahead of
-#   the tower on average; the data cannot tell them apart, nor whether the words of the titles help.
+#   better on five movies than popularity and than EASE tuned for whole histories, and level with item to next item.
+# - Settings mattered as much as models: rivals, too, gained from beginnings, and a few hundred users choose settings more
+#   safely than one hundred.
+# - Features placed movies that nobody had rated better than chance. No rival that read them was ahead of the tower by an
+#   interval clear of zero.
 #
 # **Next**: [Lesson 16](16_compare_embeddings.ipynb) asks what the vectors of movies hold to be near.
 #
