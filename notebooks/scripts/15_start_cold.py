@@ -199,7 +199,7 @@ print("query", q.round(2), "scores", (c @ q).round(2))
 # we use for new movies alone. What is near by title:
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def unit(rows):
     return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)  # rows of length 1
 
