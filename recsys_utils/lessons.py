@@ -25,7 +25,9 @@ class Cell(NamedTuple):
     text: str
 
 
-def run_lesson(lesson: str, namespace: dict[str, Any], until: str | None = None, **values: Any) -> None:
+def run_lesson(
+    lesson: str, namespace: dict[str, Any], until: str | None = None, without: str | None = None, **values: Any
+) -> None:
     """Run the cells of a lesson, without their output, so that what they define is at hand.
 
     Parameters
@@ -33,6 +35,7 @@ def run_lesson(lesson: str, namespace: dict[str, Any], until: str | None = None,
     lesson : two digits, such as '03'
     namespace : what the cells define goes here; in a notebook `globals()`
     until : text of a heading of the lesson, such as 'Evaluate'; the cells above it alone are run. None runs all.
+    without : a tag; cells that have it are not run. None runs all.
     values : the lesson's parameters by name, such as EPOCHS=3, where they shall differ from the lesson's own
 
     Raises
@@ -51,7 +54,7 @@ def run_lesson(lesson: str, namespace: dict[str, Any], until: str | None = None,
         cells = cells[: next(place for place, some in enumerate(headings) if until in some)]
         if values and not _parameters(cells):
             raise ValueError(f"until is {until!r}, above the parameters of the lesson; expected a heading below them")
-    code = [cell for cell in cells if not cell.prose and "colab" not in cell.tags]
+    code = [cell for cell in cells if not cell.prose and not {"colab", without} & {*cell.tags}]
     with capture_output():
         _run(code, scripts[lesson], namespace, values)
         if pyplot := sys.modules.get("matplotlib.pyplot"):

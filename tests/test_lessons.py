@@ -180,6 +180,11 @@ def test_the_cells_above_a_heading_are_run_and_no_others():
     assert "EPOCHS" not in run("23", until="Settings")
 
 
+def test_cells_with_a_tag_can_be_left_out(capfd):
+    run("23", without="nbval-check-output")
+    assert capfd.readouterr() == ("Ran 5 cells of lesson 23.\n", "")
+
+
 def test_parameters_take_the_values_of_the_call_whatever_cell_follows():
     lesson = run("23", EPOCHS=2, NAMES=["b"])
     assert lesson["score"] == 2 and lesson["NAMES"] == ["b"] and lesson["DIM"] == 4 and not lesson["default"]

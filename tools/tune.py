@@ -1,6 +1,7 @@
 """Tune every baseline and write data/tuned_baselines.json: the settings, and all that was tried for them.
 
-Settings are chosen on validation parts alone, cut from the training parts as the test was cut from everything. Each
+Settings are chosen on validation parts alone, cut from the training parts as the test was cut from everything; those
+for new users and movies, of the towers of lesson 15 too, on three folds of the users and movies outside the test. Each
 rival's search starts with a coarse grid (and the library's defaults) and then walks: the neighbours of the best on
 every axis are tried until none is better. So the best lies inside what was tried, or at an axis' natural end. When all
 is chosen, each rival is fitted to its whole training part and meets the test. What was tried is kept in
@@ -21,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -30,6 +32,7 @@ from recsys_utils.comparison import bootstrap_interval
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.datasets.social import LikesTask, cut_world, generate_social, lay_out
 from recsys_utils.datasets.synthetic import CATEGORICAL, load_synthetic
+from recsys_utils.lessons import run_lesson
 from recsys_utils.metrics import RankingTask, evaluate_ranking, mae, make_ranking_task, rmse
 from recsys_utils.splits import Split, split_by_time, split_random
 
@@ -45,9 +48,14 @@ SPLITTERS = {
     "planted": split_random,
 }
 WORLDS = ("noise", "planted")  # the tables on synthetic data; the others are on MovieLens, and likes on the social app
-RANKINGS = ("ranking", "ablations", "likes")  # the tables of rankings: a higher score is better
+COLD = ("cold users", "new movies")  # the tables of lesson 15, on MovieLens
+RANKINGS = ("ranking", "ablations", "likes", *COLD)  # the tables of rankings: a higher score is better
 LIKES_CUTS = (38, 48, 60)  # days: validation begins, the test begins, the end
 SEEDS = (1, 2, 3)
+LIBRARIES = (
+    "scikit-surprise", "implicit", "scikit-learn", "numpy", "tensorflow", "tf-keras", "tensorflow-recommenders",
+)  # fmt: skip
+FOLDS = (0, 1, 2)  # of lesson 15's users
 DIGITS = 5  # of a score; what is level up to here is level
 
 
@@ -267,6 +275,82 @@ LIKES_GRIDS = {
     "iALS": Rival(LIKES_IALS | PASSED, seed="seed"),
     "iALS with features": Rival(LIKES_IALS | PASSED | {"user_weight": WEIGHT, "post_weight": WEIGHT}, seed="seed"),
 }
+# Lesson 15: rivals that learn from the first movies of lives alone, or from whole ones; and towers.
+FIRST = {
+    "first": Axis(
+        [5, 10, 15, 20, 25, 35, 50, 100, 200, 10_000], [20, 10_000], 10_000, {5: "the question", 10_000: "whole lives"}
+    )
+}
+COLD_POWER = Axis(FADE, [0.5, 1.0], 0.0, {0.0: "all count the same"})
+COLD_STRENGTH = Axis([30, 100, 200, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000], [500, 3000], 500)
+COLD_IALS = {
+    "factors": Axis([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128], [8, 32], 64, COUNT),
+    "regularization": Axis([0.01, 0.03, 0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, 50, 100], [3, 10], 10),
+}
+TOWER = {
+    "batch": Axis([4, 8, 16, 32, 64, 128, 256], [16], 64),
+    "epochs": Axis([3, 4, 6, 8, 10, 12, 16, 20, 24, 32], [16], 16),
+    "rate": Axis([0.025, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.28], [0.07], 0.1),
+    "dropout": Axis([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], [0.4], 0.5, {0.0: "nothing is left out"}),
+}
+TITLES = Axis([0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [0.3, 1.0], 1.0, {0.0: "no titles"})
+COLD_GRIDS = {
+    "recently popular": Rival(
+        FIRST
+        | {"half_life": Axis([15, 30, 60, 90, 120, 180, 270, 365, 550, 730, 1100, 1460, 2200], [90, 365, 1460], 365)}
+    ),
+    "iALS": Rival(FIRST | COLD_IALS | {"alpha": Axis([0.1, 0.3, 0.5, 1, 2, 3, 5, 10, 20], [1], 1)}, seed="seed"),
+    "EASE": Rival(FIRST | {"strength": COLD_STRENGTH, "power": COLD_POWER}),
+    "EASE with features": Rival(FIRST | {"strength": COLD_STRENGTH, "power": COLD_POWER, "feature_weight": WEIGHT}),
+    "item to next item": Rival(
+        FIRST
+        | {
+            "distance_power": Axis(FADE, [0.5], 0.5, {0.0: "near and far count the same"}),
+            "window": Axis([5, 10, 20, 50, 100, 200, 400, 800], [200], 200),
+            "history_power": Axis(POWERS, [0.3], 0.5, NO_POWER),
+            "item_power": Axis(POWERS, [0.1], 0.3, NO_POWER),
+            "power": COLD_POWER,
+        }
+    ),
+    "history tower": Rival(TOWER, seed="seed"),
+}
+NEW_TOWER = {
+    "epochs": Axis([2, 3, 4, 6, 8, 12, 16], [6], 6),
+    "hide": Axis([0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0], [0.8, 0.9], 0.0, {0.0: "nothing", 1.0: "everything"}),
+}
+LATER = {"until": 120, "batch": 32}  # movies of a life, and windows of a step
+NEW_GRIDS = {
+    "content neighbours": Rival(
+        {
+            "text_weight": TITLES._replace(coarse=[0.0, 0.3, 1.0, 3.0]),
+            "power": Axis(FADE, [0.0, 0.5, 1.0], 0.0, {0.0: "all count the same"}),
+        }
+    ),
+    "popular by features": Rival(
+        {
+            "text_weight": TITLES._replace(coarse=[0.0, 0.3, 1.0, 3.0]),
+            "penalty": Axis([0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000], [0.1, 1, 10, 100], 1),
+        }
+    ),
+    "iALS by features": Rival(
+        {
+            "text_weight": TITLES,
+            "penalty": Axis([0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300], [0.1, 1], 1),
+        }
+        | COLD_IALS,
+        seed="seed",
+    ),
+    "EASE with features": Rival(
+        {"text_weight": TITLES, "feature_weight": WEIGHT, "strength": COLD_STRENGTH, "power": COLD_POWER}
+    ),
+    "tower": Rival(NEW_TOWER, seed="seed", fixed=LATER),
+    # The other settings are those that the tower without titles chose.
+    "tower with titles": Rival(
+        {"text_weight": TITLES._replace(values=[0.05, *TITLES.values[1:]], ends={0.05: "hardly any titles"})},
+        seed="seed",
+        fixed=LATER | {"epochs": 4, "hide": 0.8},
+    ),
+}
 TABLES = {
     "ranking": RANKING_GRIDS,
     "ablations": ABLATION_GRIDS,
@@ -275,6 +359,8 @@ TABLES = {
     "noise": NOISE_GRIDS,
     "planted": PLANTED_GRIDS,
     "likes": LIKES_GRIDS,
+    "cold users": COLD_GRIDS,
+    "new movies": NEW_GRIDS,
 }
 
 
@@ -316,11 +402,52 @@ def likes_part(validation: bool) -> LikesTask:
     return lay_out(cut_world(generate_social(), *(LIKES_CUTS[:2] if validation else LIKES_CUTS[1:])))
 
 
+@cache
+def lesson_15() -> dict[str, Any]:
+    """Run lesson 15 without the cells that use the test's answers: its data, rivals, towers and questions."""
+    namespace = {}
+    run_lesson("15", namespace, until="In practice", without="test")
+    return namespace
+
+
+@cache
+def cold_parts(table: str, validation: bool) -> list[tuple]:
+    """Cut the three folds, or the test: each a world of lesson 15 and what it is asked."""
+    lesson = lesson_15()
+    if validation:  # a fold that asks for no new movie hides none
+        worlds = [lesson["make_fold"](fold, hide_movies=table == "new movies") for fold in FOLDS]
+    else:
+        worlds = [lesson["world"]]
+    if table == "new movies":
+        return [(world, lesson["ask_for_new"](world)) for world in worlds]
+    return [(world, lesson["ask_after"](lesson["NAMED"], world)) for world in worlds]
+
+
+def measure_cold(point: Point, validation: bool, settings: dict) -> dict[str, float]:
+    """Fit a rival or a tower to the known users of each part, and measure it on the new ones of all."""
+    lesson, metrics = lesson_15(), []
+    for fold, (world, question) in enumerate(cold_parts(point.table, validation)):
+        if "tower" in point.rival:  # another seed for each fold
+            model = lesson["train_model"](world.seen, **settings | {"seed": settings["seed"] + fold})
+            scores = lesson["score"](model, question.windows)
+            scores = scores[:, world.new_movies] if point.table == "new movies" else scores
+        elif point.table == "new movies":
+            scores = lesson["rank_new"](point.rival, world, question, **settings)
+        else:
+            scores = lesson["fit_rival"](point.rival, world.seen, **settings)(question)
+        metrics.append(evaluate_ranking(scores, question.task))
+    ndcg, recall = (np.concatenate([getattr(each, name) for each in metrics]) for name in ("ndcg", "recall"))
+    low, high = bootstrap_interval(ndcg)
+    return {"NDCG@10": ndcg.mean(), "Recall@10": recall.mean(), "low": low, "high": high}
+
+
 def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
     """Fit a rival to the training part, and measure it on the other."""
     _, seeded, fixed = TABLES[point.table][point.rival]
     settings = plain(point.settings) | fixed | ({seeded: seed} if seeded else {})
-    if point.table in RANKINGS:
+    if point.table in COLD:
+        errors = measure_cold(point, validation, settings)
+    elif point.table in RANKINGS:
         if point.table == "likes":
             likes = likes_part(validation)
             scores, task = rank_likes(point.rival, likes, **settings)[likes.asked], likes.ranking
@@ -345,10 +472,12 @@ def measure(point: Point, validation: bool, seed: int = 1) -> dict[str, float]:
 def validate(point: Point) -> tuple[float, float]:
     """Return a point's score on the validation part, RMSE or NDCG@10, and the processor seconds that took.
 
-    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does.
+    Rankings that depend on chance are measured over the seeds: there it moves the score as far as a step does. Of a
+    tower, lesson 15's three folds have a seed each.
     """
     start = time.process_time()
-    seeds = SEEDS if point.table in RANKINGS and TABLES[point.table][point.rival].seed else SEEDS[:1]
+    seeded = point.table in RANKINGS and TABLES[point.table][point.rival].seed and "tower" not in point.rival
+    seeds = SEEDS if seeded else SEEDS[:1]
     with threadpool_limits(1, "blas"):
         scores = [next(iter(measure(point, validation=True, seed=seed).values())) for seed in seeds]
     return round(sum(scores) / len(scores), DIGITS), time.process_time() - start
@@ -481,11 +610,13 @@ def write(path: Path, tables: dict) -> None:
             "ablations), at days 38 and 48 of 60 (likes). Settings are chosen on the part cut from the training part: "
             "by RMSE, or by NDCG@10 over the whole catalogue, seen items out; where chance plays a part in a ranking, "
             "by the mean over three seeds. Then each rival is fitted to the whole training part, and measured on the "
-            "test with seed 1, and with three ('seeds') where chance plays a part. What was tried is listed best "
-            "first: the settings in the order of 'grid', then the validation score. Seconds are those that a processor "
-            "spent on all of that."
+            "test with seed 1, and with three ('seeds') where chance plays a part. Cold users and new movies are those "
+            "of lesson 15: three folds choose, in each of which a third of the users outside the test is new (and a "
+            "fifth of the movies, for new movies), and towers have one seed for each fold. What was "
+            "tried is listed best first: the settings in the order of 'grid', then the validation score. Seconds are "
+            "those that a processor spent on all of that."
         ),
-        "versions": {name: version(name) for name in ("scikit-surprise", "implicit", "scikit-learn", "numpy")},
+        "versions": {name: version(name) for name in LIBRARIES},
         "tables": {
             table: {name: {key: entry[key] for key in ORDER if key in entry} for name, entry in rivals.items()}
             for table, rivals in tables.items()

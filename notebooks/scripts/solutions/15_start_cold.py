@@ -55,8 +55,8 @@ run_lesson("15", globals(), until="In practice", SEEDS=(1,))
 # The window has three movies in place of five. The movies that we no longer name may come back as recommendations.
 
 # %%
-three = ask(horror[:3], towers[0], of_movie["test"])
-stay = np.isin(lists["Halloween"], three).sum()
+three = ask(horror[:3], towers[0], test_movie)
+stay = np.isin(lists[horror[0]], three).sum()
 print(f"{stay} of ten recommendations stay.")
 print(*titles[three], sep="; ")
 assert stay >= 4
@@ -67,37 +67,40 @@ assert stay >= 4
 # %% [markdown]
 # ## Exercise 2. Beginnings or whole lives
 #
-# Both towers make about as many steps with as many windows. What differs is where the windows lie in a life.
+# Both towers make about as many steps with as many windows. What differs is where the windows lie in a life. Two seeds
+# each.
 
 # %%
-known, question = worlds["validation"].seen, cold["validation"]
-windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 5, "batch": 32}}
+asked = ask_after(NAMED, fold)
+windows = {"beginnings": {}, "whole lives": {"until": 120, "epochs": 4}}
 by_windows = {}
 for name, options in windows.items():
-    models = [train_model(known, seed, **options) for seed in (1, 2)]
-    by_windows[name] = np.stack([ndcg_of(score(one, question.windows), question) for one in models])  # (2, n_new)
+    models = [train_model(fold.seen, seed, **tuned["history tower"].settings | options) for seed in (1, 2)]
+    by_windows[name] = np.stack([ndcg_of(score(one, asked.windows), asked) for one in models])  # (2, n_new)
 against_beginnings = comparison.compare(by_windows, "beginnings").set_index("model")
 results_table(against_beginnings.reset_index())
 
 # %%
-assert against_beginnings["difference"]["whole lives"] < -0.01
+assert against_beginnings["verdict"]["whole lives"] != comparison.BETTER
 
 # %% [markdown]
-# The towers of whole lives have seen the same beginnings, and much that looks unlike them. It draws their popularity and
-# their neighbours away from what newcomers choose.
+# On average the towers of whole lives are behind, though they have seen the same beginnings, and more. The users of one
+# fold are too few for an interval clear of zero.
 
 # %% [markdown]
 # ## Exercise 3. Never hidden
 #
-# We train on the validation world, where other movies are new, and compare what features say with and without hiding.
+# We train on the first fold, where other movies are new, and compare what features say with and without hiding. One seed
+# each.
 
 # %%
+asked, settings = ask_for_new(fold), LATER | tuned_new["tower"].settings
 hidden = {}
-for hide in (0.0, WHOLE["hide"]):
-    model = train_model(known, 1, **WHOLE | {"hide": hide})
-    scores = score(model, new["validation"].windows)[:, worlds["validation"].new_movies]  # (n_asked, n_new_movies)
-    hidden[f"hide {hide}"] = ndcg_of(scores, new["validation"])
-never = comparison.compare(hidden, "hide 0.9").set_index("model")
+for hide in (0.0, settings["hide"]):
+    model = train_model(fold.seen, 1, **settings | {"hide": hide})
+    scores = score(model, asked.windows)[:, fold.new_movies]  # (n_asked, n_new_movies)
+    hidden[f"hide {hide}"] = ndcg_of(scores, asked)
+never = comparison.compare(hidden, f"hide {settings['hide']}").set_index("model")
 results_table(never.drop(columns="seed_spread").reset_index())
 
 # %%
