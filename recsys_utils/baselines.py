@@ -572,6 +572,45 @@ def rank_with_ials(task: RankingTask, *args, **options) -> np.ndarray:
     return users @ items.T
 
 
+def fold_in(
+    history: np.ndarray | csr_array, vectors: np.ndarray, regularization: float = 10.0, alpha: float = 1.0
+) -> np.ndarray:
+    """Find the vectors that iALS gives to new rows, users by what they saw, with its other side fixed (lesson 15).
+
+    One step of the fit, in closed form: with the items' vectors Y, weights w of what a user saw and Y_s the rows of it,
+    the user's vector solves (YᵀY + Y_sᵀ diag(alpha w - 1) Y_s + regularization I) u = alpha Y_sᵀ w.
+
+    Parameters
+    ----------
+    history : (n_rows, n_columns) sparse or not, what each new row saw: 1, or a weight above 0; 0 is not seen. Rows are
+        users and columns items, or the other way round, or columns are features
+    vectors : (n_columns, factors) of the fit, such as `ials_factors(...).items`
+    regularization, alpha : those of the fit
+
+    Returns
+    -------
+    ndarray of the type of `vectors`, (n_rows, factors)
+        `fold_in(...) @ vectors.T` scores the columns. A row without history is 0.
+
+    Raises
+    ------
+    ValueError
+        A history with another number of columns, a weight below 0, a NaN; a setting that `ials_factors` refuses.
+    """
+    _check_number("regularization", regularization, least=0)
+    _check_number("alpha", alpha, above=0)
+    history = csr_array(_as_floats("history", history, len(vectors)), copy=True)
+    history.eliminate_zeros()
+    if len(history.data) and history.data.min() < 0:
+        raise ValueError(f"history has the weight {history.data.min()}; expected weights of at least 0")
+    gram = vectors.T @ vectors + regularization * np.eye(vectors.shape[1])  # (factors, factors)
+    folded = np.zeros((history.shape[0], vectors.shape[1]), vectors.dtype)
+    for row, (start, stop) in enumerate(pairwise(history.indptr)):
+        seen, weight = vectors[history.indices[start:stop]], alpha * history.data[start:stop]
+        folded[row] = np.linalg.solve(gram + (seen.T * (weight - 1)) @ seen, weight @ seen)
+    return folded
+
+
 def bpr_factors(
     task: RankingTask,
     factors: int = 32,
@@ -879,16 +918,10 @@ def _likes_ials_with_features(
     if not viewed.all():
         _check_number("lift", lift, least=0)
         features = post_weight * task.post_features[~viewed]  # (n_new, n_features), seen by the rows below the users
-        vectors = _fold_in(users[n_users:], features, settings.get("alpha", 1.0), settings.get("regularization", 10.0))
+        step = {name: settings[name] for name in ("regularization", "alpha") if name in settings}
+        vectors = fold_in(features, users[n_users:], **step)  # (n_new, factors)
         scores[:, ~viewed] = lift * users[:n_users] @ vectors.T
     return scores
-
-
-def _fold_in(rows: np.ndarray, seen: np.ndarray, alpha: float, regularization: float) -> np.ndarray:
-    # The step of iALS for items outside its fit: 1 with weight alpha * seen where seen, 0 with weight 1 elsewhere.
-    weights = np.where(seen > 0, alpha * seen, 1)  # (n_new, n_rows)
-    grams = np.einsum("rf,nr,rg->nfg", rows, weights, rows) + regularization * np.eye(rows.shape[1])
-    return np.linalg.solve(grams, ((weights * (seen > 0)) @ rows)[..., None])[..., 0]  # (n_new, factors)
 
 
 def _ials_scores(history: np.ndarray, settings: dict[str, Any]) -> np.ndarray:

@@ -16,6 +16,7 @@ from recsys_utils.baselines import (
     fit_directed,
     fit_ease,
     fit_item_cf,
+    fold_in,
     ials_factors,
     load_rival_predictions,
     load_tuned,
@@ -458,6 +459,56 @@ def test_ials_scores_are_the_product_of_its_factors():
     users, items = ials_factors(task, factors=3, regularization=0.1)
     assert users.shape == items.shape == (8, 3)
     np.testing.assert_array_equal(users @ items.T, rank_with_ials(task, factors=3, regularization=0.1))
+
+
+# --- fold_in ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [1.0, 4.0])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_fold_in_solves_the_weighted_least_squares(alpha, sparse):
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(9, 3))
+    history = rng.integers(0, 3, size=(5, 9))  # 0 is not seen, 2 counts twice
+    history[2] = 0
+    folded = fold_in(csr_array(history) if sparse else history, vectors, 0.5, alpha)
+    for weights, vector in zip(history, folded, strict=True):
+        weight, target = np.where(weights > 0, alpha * weights, 1), weights > 0
+        root = np.sqrt(weight)[:, None]
+        rows = np.vstack([root * vectors, np.sqrt(0.5) * np.eye(3)])
+        expected = np.linalg.lstsq(rows, np.append(root[:, 0] * target, np.zeros(3)), rcond=None)[0]
+        np.testing.assert_allclose(vector, expected, rtol=1e-6, atol=1e-12)
+    assert (folded[2] == 0).all(), "nothing was seen"
+
+
+def test_fold_in_is_a_step_of_ials():
+    task = two_circles()
+    settings = {"regularization": 0.1, "alpha": 2.0}
+    users, items = ials_factors(task, factors=2, iterations=50, **settings)
+    np.testing.assert_allclose(fold_in(task.seen, items, **settings), users, atol=0.02)  # the fit has converged
+    assert fold_in(task.seen, items).dtype == items.dtype
+
+
+def test_fold_in_passes_over_stored_zeros():
+    history = csr_array((np.array([1.0, 0.0]), np.array([0, 1]), np.array([0, 2])), shape=(1, 3))
+    vectors = np.random.default_rng(1).normal(size=(3, 2))
+    np.testing.assert_array_equal(fold_in(history, vectors), fold_in(np.array([[1.0, 0, 0]]), vectors))
+    assert history.nnz == 2, "the caller's matrix stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("history", "settings", "message"),
+    [
+        (np.ones((1, 2)), {}, r"history has the shape \(1, 2\); expected \(n_users, 3\)"),
+        (np.array([[1, -1, 0]]), {}, "history has the weight -1.0; expected weights of at least 0"),
+        (np.array([[1, np.nan, 0]]), {}, "history"),
+        (np.ones((1, 3)), {"alpha": 0}, "alpha is 0; expected a number above 0"),
+        (np.ones((1, 3)), {"regularization": -1}, "regularization is -1; expected a number of at least 0"),
+    ],
+)
+def test_fold_in_names_bad_input(history, settings, message):
+    with pytest.raises(ValueError, match=message):
+        fold_in(history, np.ones((3, 2)), **settings)
 
 
 # --- bpr_factors ----------------------------------------------------------------------------------------------------
