@@ -90,10 +90,10 @@ class Linear(keras.layers.Layer):
 class Dropout(keras.layers.Layer):
     """Dropout that draws a byte a number, a quarter of what Keras draws."""
 
-    def __init__(self, rate: float, seed: int) -> None:
+    def __init__(self, rate: float, draws: keras.random.SeedGenerator) -> None:
         super().__init__()
         self.kept = 256 - round(256 * rate)  # of 256 bytes
-        self.draws = keras.random.SeedGenerator(seed)
+        self.draws = draws
 
     def call(self, vectors: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.kept == 256:
@@ -107,7 +107,7 @@ class Dropout(keras.layers.Layer):
 class Block(keras.layers.Layer):
     """Mix what came before into each position, then transform each position by itself."""
 
-    def __init__(self, settings: Settings, number: int) -> None:
+    def __init__(self, settings: Settings, draws: keras.random.SeedGenerator) -> None:
         super().__init__()
         self.settings = settings
         width = settings.dim
@@ -115,7 +115,7 @@ class Block(keras.layers.Layer):
         self.value, self.mix, self.inner, self.outer = (Linear(width) for _ in range(4))
         if settings.attends:
             self.query, self.key = Linear(width), Linear(width)
-        self.dropouts = [Dropout(settings.dropout, 100 * settings.seed + 2 * number + part) for part in (1, 2)]
+        self.dropout = Dropout(settings.dropout, draws)
         powers = np.linspace(0.3, 2.0, settings.heads) if settings.heads > 1 else np.array([0.7])
         faded = -powers[:, None] * np.log1p(np.arange(settings.window))  # (heads, window)
         start = keras.initializers.Constant(faded.astype(np.float32))
@@ -145,9 +145,9 @@ class Block(keras.layers.Layer):
         else:
             mixed = ops.einsum("hqk,bkhd->bqhd", weights, values)
         mixed = self.mix(ops.reshape(mixed, ops.shape(items)))
-        items = items + self.dropouts[0](mixed, training=training)
+        items = items + self.dropout(mixed, training=training)
         inner = self.outer(ops.silu(self.inner(self.between(items))))
-        return items + self.dropouts[1](inner, training=training)
+        return items + self.dropout(inner, training=training)
 
 
 class TwoTowers(keras.Model):
@@ -159,13 +159,13 @@ class TwoTowers(keras.Model):
         normal = keras.initializers.RandomNormal(stddev=0.02)
         self.watched = keras.layers.Embedding(n_items, settings.dim, normal)
         self.scale = settings.dim**0.5
-        self.dropout = Dropout(settings.dropout, 100 * settings.seed)
-        self.blocks = [Block(settings, number) for number in range(settings.blocks)]
+        self.draws = keras.random.SeedGenerator(settings.seed)
+        self.dropout = Dropout(settings.dropout, self.draws)
+        self.blocks = [Block(settings, self.draws) for _ in range(settings.blocks)]
         self.last = keras.layers.RMSNormalization(epsilon=1e-6)
         normal = keras.initializers.RandomNormal(stddev=0.02)  # another draw: an initializer repeats its own
         self.offered = self.add_weight(shape=(n_items, settings.dim), initializer=normal, name="offered")
         self.bias = self.add_weight(shape=(n_items,), initializer="zeros", name="bias")
-        self.draws = keras.random.SeedGenerator(settings.seed)
         self.seconds = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seconds")  # of training
 
     def call(self, items: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -251,10 +251,11 @@ def count_batches(train: list[np.ndarray], settings: Settings) -> int:
     return sum(1 for _ in batches(train, settings, np.random.default_rng(1)))
 
 
-class Clock(keras.callbacks.Callback):
-    """Add what an epoch took to the towers' seconds, so that a checkpoint holds those of every run before it."""
+class Epochs(keras.callbacks.Callback):
+    """See to what Keras's checkpoint lacks: the seconds of earlier runs, and draws that differ from epoch to epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.draws.state.assign([self.model.settings.seed, epoch << 20])
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -300,7 +301,7 @@ def train_towers(
     verbose = 1 if sys.stderr.isatty() else 2  # a bar, or a line an epoch
     with redirect_stdout(sys.stderr):
         towers.fit(
-            dataset, epochs=settings.epochs, callbacks=[Clock(), backup, *callbacks], verbose=verbose, shuffle=False
+            dataset, epochs=settings.epochs, callbacks=[Epochs(), backup, *callbacks], verbose=verbose, shuffle=False
         )
     return towers
 

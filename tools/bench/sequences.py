@@ -21,7 +21,7 @@ from lessons import MemoryPeak
 from scipy.sparse import csr_array
 
 from bench.editions import what_is_missing
-from recsys_utils.baselines import fit_directed, ials_factors
+from recsys_utils.baselines import fit_directed, fold_in, ials_factors
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
 from recsys_utils.comparison import bootstrap_interval, compare
 from recsys_utils.datasets.movielens import load_movielens
@@ -247,16 +247,7 @@ def fit_ials(train: list[np.ndarray], n_items: int, factors: int, regularization
     nothing = csr_array(seen.shape, dtype=bool)
     task = RankingTask(np.arange(len(train)), np.arange(n_items), seen, nothing)
     items = ials_factors(task, factors, regularization, alpha).items  # (n_items, factors)
-    gram = items.T @ items + regularization * np.eye(factors, dtype=np.float32)
-
-    def scores(histories: csr_array) -> np.ndarray:
-        users = []
-        for start, stop in zip(histories.indptr[:-1], histories.indptr[1:], strict=True):
-            watched = items[histories.indices[start:stop]]  # (length, factors)
-            users.append(np.linalg.solve(gram + (alpha - 1) * watched.T @ watched, alpha * watched.sum(axis=0)))
-        return np.array(users) @ items.T
-
-    return scores
+    return lambda histories: fold_in(histories, items, regularization, alpha) @ items.T
 
 
 def fit_ease(train: list[np.ndarray], n_items: int, strength: float) -> Scorer:
