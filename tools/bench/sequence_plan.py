@@ -28,15 +28,19 @@ TOWERS = ("pooled history tower", "self-attention history tower", "both towers s
 
 
 def measure_sequences(
-    folder: str | None = None, epochs: int | None = None, measure: Callable[..., dict] = processes.measure
+    folder: str | None = None,
+    epochs: int | None = None,
+    measure: Callable[..., dict] = processes.measure,
+    keep: Callable[[dict], None] = lambda report: None,
 ) -> dict:
-    """Measure the rivals and the towers, each in a process of its own; a part that is done is kept while others run.
+    """Measure the rivals and the towers, each in a process of its own.
 
     Parameters
     ----------
     folder : of sequences, see `read_sequences`; by default the official edition
     epochs : of each tower; by default its own
     measure : calls a function with arguments
+    keep : gets the report after each model, with what is measured so far
     """
     missing = sequences_missing(folder)
     report = {"data": folder or EDITION, "missing": missing, "size": "", "rows": [], "differences": []}
@@ -44,16 +48,19 @@ def measure_sequences(
         return report
     report["size"] = describe(load_sequences(folder))
     print(f"{report['data']}: {report['size']}", file=sys.stderr)
-    for name in RIVALS:
-        report["rows"].append(measure(measure_rival, name, folder))
-    for name in TOWERS:
-        report["rows"].append(measure(measure_tower, name, folder, epochs))
-    for part in report["rows"][0]["parts"]:
-        report["differences"] += differences(report["rows"], part)
-    for row in report["rows"]:
-        for part in row["parts"].values():
-            del part["by_user"]
+    calls = [(measure_rival, name, folder) for name in RIVALS]
+    calls += [(measure_tower, name, folder, epochs) for name in TOWERS]
+    rows = []
+    for call in calls:
+        rows.append(measure(*call))
+        report["differences"] = [row for part in rows[0]["parts"] for row in differences(rows, part)]
+        report["rows"] = [row | {"parts": {part: _means(row["parts"][part]) for part in row["parts"]}} for row in rows]
+        keep(report)
     return report
+
+
+def _means(found: dict) -> dict:
+    return {name: value for name, value in found.items() if name != "by_user"}
 
 
 def sequence_markdown(report: dict) -> str:
@@ -108,16 +115,20 @@ def _table(cells: list[list]) -> str:
 
 
 def write_sequences(folder: str = "") -> None:
-    """Measure, print and write build/sequences.json and .md; end with an error if FOLDER is not whole."""
+    """Measure, print and, after each model, write build/sequences.json and .md; a folder has to hold all files."""
     folder = str(Path(folder).expanduser().resolve()) if folder else None
-    report = measure_sequences(folder)
+    report = measure_sequences(folder, keep=_write)
     if report["missing"] and folder:
         raise SystemExit(f"FOLDER is {folder!r}: {report['missing']}")
-    text = sequence_markdown(report) + "\n"
+    print(_write(report))
+
+
+def _write(report: dict) -> str:
     BUILD.mkdir(exist_ok=True)
     write_whole(BUILD / "sequences.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    text = sequence_markdown(report) + "\n"
     write_whole(BUILD / "sequences.md", text)
-    print(text)
+    return text
 
 
 def print_development(name: str, *more: str) -> None:
