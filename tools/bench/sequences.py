@@ -284,7 +284,7 @@ RIVALS = {
     "most popular": Rival(fit_popular),
     "iALS": Rival(
         fit_ials,
-        {"factors": (32, 64, 128, 256), "regularization": (3.0, 10.0, 30.0, 100.0), "alpha": (0.5, 1.0, 2.0, 5.0)},
+        {"factors": (16, 32, 64, 128), "regularization": (3.0, 10.0, 30.0, 100.0), "alpha": (0.5, 1.0, 2.0, 5.0)},
     ),
     "EASE that fades": Rival(
         fit_ease,
