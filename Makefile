@@ -70,7 +70,7 @@ bench: setup ## measure quality, speed and cost into build/bench.md in 25 minute
 	@$(VENV) tools/bench $(QUICK)
 
 sequences: setup ## measure MovieLens-1M's published protocol alone, in an hour (or FOLDER=... of sequences)
-	@$(VENV) tools/bench sequences $(FOLDER)
+	@$(VENV) tools/bench sequences "$(FOLDER)"
 
 tune: setup ## search the settings of every rival on validation into data/tuned_baselines.json, in about four processor hours
 	@$(VENV) tools/tune.py

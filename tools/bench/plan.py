@@ -1,7 +1,7 @@
 """Say how much is measured, and measure it, one process after the other."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from run import machine
@@ -44,8 +44,8 @@ QUICK = Plan(
 )
 
 
-def benchmark(plan: Plan, measure: Callable[..., dict] = processes.measure) -> dict:
-    """Measure everything that the plan asks for."""
+def benchmark(plan: Plan, measure: Callable[..., dict] = processes.measure) -> Iterator[dict]:
+    """Measure everything that the plan asks for; yield the report, and again after the hour of the sequences."""
     start = time.perf_counter()
     editions, by_user = [], {}
     for name in (EMBEDDED, *EDITIONS):
@@ -75,7 +75,9 @@ def benchmark(plan: Plan, measure: Callable[..., dict] = processes.measure) -> d
     report["slopes"] = {cost: slope(report["sizes"], cost) for cost in COSTS}
     report["evaluations"] = [measure(evaluation, *shape) for shape in plan.evaluations]
     report["ratios"] = ratios(report, by_user)
+    report["minutes"] = (time.perf_counter() - start) / 60
+    yield report
     if plan.thorough:
         report["sequences"] = measure_sequences(measure=measure)
-    report["minutes"] = (time.perf_counter() - start) / 60
-    return report
+        report["minutes"] = (time.perf_counter() - start) / 60
+        yield report

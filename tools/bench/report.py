@@ -1,5 +1,8 @@
 """Write the report for people: build/bench.md, and the table of ratios that README.md shows."""
 
+import json
+
+from basics import BUILD, write_whole
 from run import leaderboard_table
 from tabulate import tabulate
 
@@ -51,8 +54,9 @@ def markdown(report: dict) -> str:
             f"The model that lesson 14 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
             "seed.",
             _ablation_table(report["ablation"]),
-            sequence_markdown(report["sequences"]),
         ]
+    if "sequences" in report:
+        lines.append(sequence_markdown(report["sequences"]))
     lines += [
         "## Training and evaluation",
         f"{EMBEDDED}, split by time: lesson 11's in-batch softmax with logQ, lesson 14's history tower, and the recipe "
@@ -78,6 +82,15 @@ def markdown(report: dict) -> str:
         _evaluation_table(report["evaluations"]),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def write(report: dict) -> str:
+    """Write build/bench.json and build/bench.md; return the latter's text."""
+    BUILD.mkdir(exist_ok=True)
+    write_whole(BUILD / "bench.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    text = markdown(report)
+    write_whole(BUILD / "bench.md", text)
+    return text
 
 
 def ratio_table(rows: list[dict]) -> str:

@@ -9,15 +9,15 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from basics import BUILD
-from lessons import MemoryPeak
 
-from bench.sequences import Sequences, load_sequences, measure_held
+from bench.sequences import Sequences
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
@@ -26,6 +26,8 @@ from keras import ops
 
 CHECKPOINTS = BUILD / "sequences"
 NEVER = -1e9  # a score whose weight is 0 after the softmax
+PADDED = -1  # in place of a next item
+LENGTHS = 8  # positions; batches are as long as multiples of it
 
 
 class Settings(NamedTuple):
@@ -36,33 +38,83 @@ class Settings(NamedTuple):
     blocks: int = 2
     heads: int = 2
     window: int = 200  # the latest items that are read
-    dropout: float = 0.3
-    negatives: int = 512  # drawn for a batch, 0 for all items
+    older: bool = True  # read a window of what came before the latest items, too, drawn for each epoch
+    dropout: float = 0.4
+    negatives: int = 1_024  # drawn for a batch, 0 for all items
     positions: int = 3_456  # in a batch, about
-    epochs: int = 40
-    learning_rate: float = 1.5e-3  # the highest; it warms up and falls as a cosine
+    epochs: int = 48
+    learning_rate: float = 2e-3  # the highest; it warms up and falls as a cosine
     seed: int = 1
 
 
+# Chosen with such as `.venv/bin/python tools/bench develop "pooled history tower" FOLDER epochs=20 dropout=0.3`.
 TOWERS = {
-    "pooled history tower": Settings(attends=False, blocks=1, heads=8, learning_rate=2e-3, epochs=16),
+    "pooled history tower": Settings(attends=False, blocks=1, heads=8, dropout=0.3, epochs=20),
     "self-attention history tower": Settings(attends=True),
 }
+# Both query vectors, one beside the other and each times its share, meet both item vectors: one dot product again.
+SIDE_BY_SIDE = {"pooled history tower": 0.3, "self-attention history tower": 0.7}
+
+
+class Adam(keras.optimizers.Adam):
+    """Adam that sums the gradients of a row that was read several times; Keras would square each by itself."""
+
+    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
+        super().apply([tf.convert_to_tensor(grad) for grad in grads], trainable_variables)
+
+
+def product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """Multiply (n, k) by (k, m) as a batch of one: TensorFlow leaves that to oneDNN, which may round the factors."""
+    shape = ops.shape(left)[0], ops.shape(right)[1]
+    return ops.reshape(ops.matmul(ops.expand_dims(left, 0), ops.expand_dims(right, 0)), shape)
+
+
+class Linear(keras.layers.Layer):
+    """A dense layer, of `product`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def build(self, shape: tuple) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], self.width), initializer="glorot_uniform", name="kernel")
+        self.shift = self.add_weight(shape=(self.width,), initializer="zeros", name="shift")
+
+    def call(self, vectors: tf.Tensor) -> tf.Tensor:
+        shape = ops.shape(vectors)
+        flat = product(ops.reshape(vectors, (-1, shape[-1])), self.kernel) + self.shift
+        return ops.reshape(flat, (*shape[:-1], self.width))
+
+
+class Dropout(keras.layers.Layer):
+    """Dropout that draws a byte a number, a quarter of what Keras draws."""
+
+    def __init__(self, rate: float, draws: keras.random.SeedGenerator) -> None:
+        super().__init__()
+        self.kept = 256 - round(256 * rate)  # of 256 bytes
+        self.draws = draws
+
+    def call(self, vectors: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training or self.kept == 256:
+            return vectors
+        shape = ops.shape(vectors)
+        words = tf.random.stateless_uniform((*shape[:-1], shape[-1] // 4), self.draws.next(), None, None, tf.int32)
+        drawn = tf.reshape(tf.bitcast(words, tf.uint8), tf.shape(vectors))
+        return vectors * (ops.cast(drawn < self.kept, "float32") * (256 / self.kept))
 
 
 class Block(keras.layers.Layer):
     """Mix what came before into each position, then transform each position by itself."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, draws: keras.random.SeedGenerator) -> None:
         super().__init__()
         self.settings = settings
         width = settings.dim
-        self.before, self.between = (keras.layers.LayerNormalization(epsilon=1e-6) for _ in range(2))
-        self.value, self.mix = keras.layers.Dense(width), keras.layers.Dense(width)
+        self.before, self.between = (keras.layers.RMSNormalization(epsilon=1e-6) for _ in range(2))
+        self.value, self.mix, self.inner, self.outer = (Linear(width) for _ in range(4))
         if settings.attends:
-            self.query, self.key = keras.layers.Dense(width), keras.layers.Dense(width)
-        self.inner, self.outer = keras.layers.Dense(width, activation="gelu"), keras.layers.Dense(width)
-        self.dropout = keras.layers.Dropout(settings.dropout)
+            self.query, self.key = Linear(width), Linear(width)
+        self.dropout = Dropout(settings.dropout, draws)
         powers = np.linspace(0.3, 2.0, settings.heads) if settings.heads > 1 else np.array([0.7])
         faded = -powers[:, None] * np.log1p(np.arange(settings.window))  # (heads, window)
         start = keras.initializers.Constant(faded.astype(np.float32))
@@ -93,7 +145,8 @@ class Block(keras.layers.Layer):
             mixed = ops.einsum("hqk,bkhd->bqhd", weights, values)
         mixed = self.mix(ops.reshape(mixed, ops.shape(items)))
         items = items + self.dropout(mixed, training=training)
-        return items + self.dropout(self.outer(self.inner(self.between(items))), training=training)
+        inner = self.outer(ops.silu(self.inner(self.between(items))))
+        return items + self.dropout(inner, training=training)
 
 
 class TwoTowers(keras.Model):
@@ -105,73 +158,114 @@ class TwoTowers(keras.Model):
         normal = keras.initializers.RandomNormal(stddev=0.02)
         self.watched = keras.layers.Embedding(n_items, settings.dim, normal)
         self.scale = settings.dim**0.5
-        self.dropout = keras.layers.Dropout(settings.dropout)
-        self.blocks = [Block(settings) for _ in range(settings.blocks)]
-        self.last = keras.layers.LayerNormalization(epsilon=1e-6)
+        self.draws = keras.random.SeedGenerator(settings.seed)
+        self.dropout = Dropout(settings.dropout, self.draws)
+        self.blocks = [Block(settings, self.draws) for _ in range(settings.blocks)]
+        self.last = keras.layers.RMSNormalization(epsilon=1e-6)
         normal = keras.initializers.RandomNormal(stddev=0.02)  # another draw: an initializer repeats its own
         self.offered = self.add_weight(shape=(n_items, settings.dim), initializer=normal, name="offered")
         self.bias = self.add_weight(shape=(n_items,), initializer="zeros", name="bias")
-        self.draws = keras.random.SeedGenerator(settings.seed)
+        self.seconds = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seconds")  # of training
 
-    def call(self, batch: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Give the queries at the positions `at` of the sequences laid end to end, (n_positions, dim)."""
-        vectors = self.dropout(self.scale * self.watched(batch["items"]), training=training)  # (batch, length, dim)
+    def call(self, items: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Give the query at each position of sequences, (batch, length, dim)."""
+        vectors = self.dropout(self.scale * self.watched(items), training=training)  # (batch, length, dim)
         for block in self.blocks:
             vectors = block(vectors, training=training)
-        return ops.take(ops.reshape(self.last(vectors), (-1, self.settings.dim)), batch["at"], axis=0)
+        return self.last(vectors)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> tf.Tensor:
-        """Softmax over all items, or over the next one and some that are drawn; `y` is (n_positions,)."""
-        if not self.settings.negatives:
-            logits = ops.matmul(y_pred, ops.transpose(self.offered)) + self.bias  # (n_positions, n_items)
-            return ops.mean(keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True))
-        drawn = keras.random.shuffle(ops.arange(self.n_items), seed=self.draws)[: self.settings.negatives]
-        positive = ops.sum(y_pred * ops.take(self.offered, y, axis=0), axis=1) + ops.take(self.bias, y)
-        negative = ops.matmul(y_pred, ops.transpose(ops.take(self.offered, drawn, axis=0))) + ops.take(self.bias, drawn)
-        negative -= np.log(min(1, self.settings.negatives / self.n_items))  # log q of an even draw
-        negative = ops.where(
-            y[:, None] == drawn[None], NEVER, negative
-        )  # (n_positions, negatives), without the next item
-        return ops.mean(ops.softplus(ops.logsumexp(negative, axis=1) - positive))
+        """Softmax over all items, or over the next one and some that are drawn.
+
+        `y` is (batch, length): the next item at each position, or PADDED.
+        """
+        queries, following = ops.reshape(y_pred, (-1, self.settings.dim)), ops.reshape(y, (-1,))
+        real = ops.cast(following != PADDED, "float32")  # (n_positions,), a padded one counts nothing
+        following = ops.maximum(following, 0)
+        count = min(self.settings.negatives or self.n_items, self.n_items)
+        drawn = keras.random.shuffle(ops.arange(self.n_items), seed=self.draws)[:count]
+        log_q = np.log(count / self.n_items)  # of an even draw
+        negative = product(queries, ops.transpose(ops.take(self.offered, drawn, axis=0)))  # (n_positions, negatives)
+        negative += ops.take(self.bias, drawn) - log_q
+        negative = ops.where(following[:, None] == drawn[None], NEVER, negative)  # without the next item
+        positive = ops.sum(queries * ops.take(self.offered, following, axis=0), axis=1) + ops.take(self.bias, following)
+        losses = ops.softplus(ops.logsumexp(negative, axis=1) - positive)  # (n_positions,)
+        return ops.sum(real * losses) / ops.sum(real)
 
     def scores(self, histories: list[np.ndarray]) -> np.ndarray:
         """Score the catalogue for histories, (n_histories, n_items)."""
         items, ends = lay_out([history[-self.settings.window :] for history in histories])
-        last = np.arange(len(items)) * items.shape[1] + ends - 1
-        queries = ops.convert_to_numpy(self({"items": items, "at": last}))  # (n_histories, dim)
+        queries = ops.convert_to_numpy(self(items))[np.arange(len(items)), ends - 1]  # (n_histories, dim)
         return queries @ ops.convert_to_numpy(self.offered).T + ops.convert_to_numpy(self.bias)
 
 
-def lay_out(sequences: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Lay sequences out from the left, (n, longest), and return their lengths; no position reads what follows it."""
+def lay_out(sequences: list[np.ndarray], length: int | None = None, fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Lay sequences out from the left, (n, length), and return their lengths; no position reads what follows it."""
     lengths = np.array([len(sequence) for sequence in sequences])
-    items = np.zeros((len(sequences), lengths.max()), np.int32)
+    items = np.full((len(sequences), length or lengths.max()), fill, np.int32)
     for row, sequence in zip(items, sequences, strict=True):
         row[: len(sequence)] = sequence
     return items, lengths
 
 
-def count_batches(train: list[np.ndarray], settings: Settings) -> int:
-    """Say how many batches an epoch has; no sequence fills one by itself."""
-    positions = sum(min(len(sequence) - 1, settings.window) for sequence in train)
-    return max(1, positions // max(settings.positions, settings.window))
+def windows(train: list[np.ndarray], settings: Settings, rng: np.random.Generator) -> list[np.ndarray]:
+    """Cut what an epoch reads out of the sequences; an item is the next one of its position at most once."""
+    width = settings.window
+    found = [sequence[-width - 1 :] for sequence in train if len(sequence) > 1]
+    for sequence in train if settings.older else []:
+        before = sequence[:-width]
+        if len(before) > 1:
+            end = rng.integers(min(len(before), width + 1), len(before) + 1)
+            found.append(before[max(0, end - width - 1) : end])
+    return found
 
 
 def batches(
     train: list[np.ndarray], settings: Settings, rng: np.random.Generator
-) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Batch sequences of similar length, so that little is padded; the order is drawn."""
-    latest = [sequence[-settings.window - 1 :] for sequence in train if len(sequence) > 1]
-    lengths = np.array([len(sequence) for sequence in latest])
-    order = np.argsort(lengths + rng.uniform(0, 20, len(lengths)))
-    done = np.cumsum(lengths[order] - 1)  # (n_sequences,) positions up to each
-    group = (done - 1) * count_batches(train, settings) // done[-1]  # (n_sequences,) the batch of each
-    groups = np.split(order, np.flatnonzero(np.diff(group)) + 1)
-    for number in rng.permutation(len(groups)):
-        items, ends = lay_out([latest[row] for row in groups[number]])
-        real = np.arange(items.shape[1] - 1) < ends[:, None] - 1  # (batch, length)
-        at = np.flatnonzero(real).astype(np.int32)
-        yield {"items": items[:, :-1], "at": at}, items[:, 1:][real]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batch windows of similar length; items and the next item at each position, both (batch, length).
+
+    Lengths are multiples of LENGTHS, with one number of windows for each: oneDNN prepares a product anew for every
+    shape. What does not fill a batch is padded to the next length. There are as many batches in each epoch.
+    """
+    cut = windows(train, settings, rng)
+    cut = [cut[row] for row in rng.permutation(len(cut))]
+    steps = np.array([-(-(len(window) - 1) // LENGTHS) for window in cut])  # (n_windows,)
+    found, waiting = [], []
+    for step in np.unique(steps):
+        length = int(step) * LENGTHS
+        waiting += [cut[row] for row in np.flatnonzero(steps == step)]
+        size = max(1, settings.positions // length)
+        while len(waiting) >= size or (waiting and step == steps.max()):
+            found.append((waiting[:size], length))
+            waiting = waiting[size:]
+    for number in rng.permutation(len(found)):
+        group, length = found[number]
+        items, _ = lay_out([window[:-1] for window in group], length)
+        yield items, lay_out([window[1:] for window in group], length, PADDED)[0]
+
+
+def count_batches(train: list[np.ndarray], settings: Settings) -> int:
+    """Say how many batches an epoch has."""
+    return sum(1 for _ in batches(train, settings, np.random.default_rng(1)))
+
+
+class Epochs(keras.callbacks.Callback):
+    """See to what Keras's checkpoint lacks: the seconds of earlier runs, and draws that differ from epoch to epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.draws.state.assign([self.model.settings.seed, epoch << 20])
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.seconds.assign_add(time.perf_counter() - self.start)
+
+
+def checkpoint(data: Sequences, settings: Settings) -> str:
+    """Name a training by all that it depends on: this code and Keras, settings and data."""
+    lengths = [len(sequence) for sequence in data.train]
+    parts = [Path(__file__).read_bytes(), repr((keras.__version__, settings, data.n_items, lengths)).encode()]
+    return f"{zlib.crc32(b''.join(parts + [sequence.tobytes() for sequence in data.train])):08x}"
 
 
 def train_towers(
@@ -189,33 +283,44 @@ def train_towers(
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.learning_rate, warmup_steps=warm_up
     )
-    optimizer = keras.optimizers.Adam(rate, beta_2=0.98, global_clipnorm=1.0, use_ema=True)
+    optimizer = Adam(rate, beta_2=0.98, global_clipnorm=1.0, use_ema=True)
     towers.compile(optimizer, jit_compile=False)
 
     def epoch() -> Iterator[tuple]:
         return batches(data.train, settings, np.random.default_rng([settings.seed, int(optimizer.iterations)]))
 
-    vector = tf.TensorSpec([None], tf.int32)
-    signature = ({"items": tf.TensorSpec([None, None], tf.int32), "at": vector}, vector)
-    dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).prefetch(2)
+    matrix = tf.TensorSpec([None, None], tf.int32)
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=(matrix, matrix)).prefetch(2)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     towers(next(epoch())[0])
     optimizer.build(towers.trainable_variables)
-    name = zlib.crc32(repr((settings, data.n_items)).encode() + b"".join(s.tobytes() for s in data.train))
-    backup = keras.callbacks.BackupAndRestore(folder / f"{name:08x}", delete_checkpoint=False)
+    backup = keras.callbacks.BackupAndRestore(
+        folder / checkpoint(data, settings), double_checkpoint=True, delete_checkpoint=False
+    )
     verbose = 1 if sys.stderr.isatty() else 2  # a bar, or a line an epoch
-    towers.fit(dataset, epochs=settings.epochs, callbacks=[backup, *callbacks], verbose=verbose, shuffle=False)
+    with redirect_stdout(sys.stderr):
+        towers.fit(
+            dataset, epochs=settings.epochs, callbacks=[Epochs(), backup, *callbacks], verbose=verbose, shuffle=False
+        )
     return towers
 
 
-def measure_tower(name: str, folder: str | None = None, epochs: int | None = None) -> dict:
-    """Train a tower and measure it: a row of the report."""
-    peak = MemoryPeak(os.getpid())
-    data = load_sequences(folder)
-    settings = TOWERS[name] if epochs is None else TOWERS[name]._replace(epochs=epochs)
-    start = time.perf_counter()
-    towers = train_towers(data, settings)
-    seconds = time.perf_counter() - start
-    parts = measure_held(towers.scores, data)
-    row = {"model": name, "settings": settings._asdict(), "seconds": seconds, "peak_mb": round(peak.megabytes)}
-    return row | {"parts": parts}
+def train(name: str, data: Sequences, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a tower by its name, with some settings changed, or the two of `SIDE_BY_SIDE`.
+
+    Returns
+    -------
+    dict
+        scores: a function from histories to (n_histories, n_items); settings; seconds of training, in all runs.
+    """
+    if name in TOWERS:
+        settings = TOWERS[name]._replace(**changes)
+        towers = train_towers(data, settings)
+        return {"scores": towers.scores, "settings": settings._asdict(), "seconds": float(towers.seconds)}
+    parts = {part: train(part, data, changes) for part in SIDE_BY_SIDE}
+
+    def scores(histories: list[np.ndarray]) -> np.ndarray:
+        return sum(share * parts[part]["scores"](histories) for part, share in SIDE_BY_SIDE.items())
+
+    seconds = sum(part["seconds"] for part in parts.values())
+    return {"scores": scores, "settings": {"shares": SIDE_BY_SIDE}, "seconds": seconds}

@@ -1,15 +1,16 @@
 """A protocol that nobody here chose: each user's last item is left out, and the whole catalogue ranked for it.
 
 MovieLens-1M without items of fewer than five ratings, by time, ties in the order of the file; seen items are filtered.
-The training part holds neither the last item of a user, the test, nor the one before it, the validation. Settings are
-chosen inside the training part, on each user's last item there.
+The training part holds neither the last item of a user, the test, nor the one before it, which 512 users are asked for
+in validation, and of those users not the item before that. Settings are chosen inside the training part, on each user's
+last item there.
 """
 
 import gzip
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -20,15 +21,17 @@ from lessons import MemoryPeak
 from scipy.sparse import csr_array
 
 from bench.editions import what_is_missing
-from recsys_utils.baselines import fit_directed, ials_factors
+from recsys_utils.baselines import fit_directed, fold_in, ials_factors
 from recsys_utils.columns import ITEM_ID, TIMESTAMP, USER_ID
 from recsys_utils.comparison import bootstrap_interval, compare
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.metrics import RankingMetrics, RankingTask, evaluate_ranking
 
 EDITION = "ml-1m"
+PARTS = "validation", "test"
 SIZE = {"users": 6_040, "items": 3_416, "interactions": 999_611}
 LEAST = 5  # ratings of an item that is kept
+VALIDATED = 512  # users, drawn as asash/gSASRec-pytorch draws them
 K = 10
 
 PUBLISHED = [  # test, NDCG@10 and HR@10 as their authors' pages have them
@@ -68,11 +71,22 @@ def load_sequences(folder: str | None = None) -> Sequences:
 
 
 def sequences_missing(folder: str | None = None) -> str | None:
-    """Say how to get what is not there; return None for what is."""
+    """Say how to get what is not there; return None for what is. Without test targets, validation alone is measured."""
     if folder is None:
         return what_is_missing(EDITION)
-    missing = [name for name in ("train", "val_input", "val_output") if _find(Path(folder), name) is None]
+    wanted = ["train", "val_input", "val_output"]
+    if _find(Path(folder), "test_output"):
+        wanted.append("test_input")
+    missing = [name for name in wanted if _find(Path(folder), name) is None]
     return f"{folder} lacks {', '.join(missing)}; expected each as .txt or .txt.gz" if missing else None
+
+
+def describe(data: Sequences) -> str:
+    """Say how large the parts are, and which targets are not there."""
+    trained = sum(len(sequence) for sequence in data.train)
+    said = f"{len(data.train):,} users and {data.n_items:,} items, {trained:,} interactions to train on; targets: "
+    parts = [f"{part} {len(data.held[part].targets):,}" if part in data.held else f"no {part}" for part in PARTS]
+    return said + ", ".join(parts)
 
 
 def sequences_of(ratings: pd.DataFrame, size: dict[str, int] | None = None) -> list[np.ndarray]:
@@ -103,12 +117,20 @@ def sequences_of(ratings: pd.DataFrame, size: dict[str, int] | None = None) -> l
 
 
 def cut(sequences: list[np.ndarray]) -> Sequences:
-    """Leave the last item of everybody out for the test, the one before it for validation."""
+    """Leave the last item of everybody out for the test, and two more of the users of the validation."""
+    n = len(sequences)
+    # RandomState, and less 1: the published split compares these numbers with user ids, which begin at 1
+    drawn = np.random.RandomState(42).choice(n, min(VALIDATED, n), replace=False) - 1
+    validated = np.sort(drawn % n)  # (n_validated,)
+    train = [sequence[:-2] for sequence in sequences]
+    for user in validated:
+        train[user] = train[user][:-1]
+    asked = [sequences[user] for user in validated]
     held = {
-        "validation": Held([s[:-2] for s in sequences], np.array([s[-2] for s in sequences])),
+        "validation": Held([s[:-2] for s in asked], np.array([s[-2] for s in asked])),
         "test": Held([s[:-1] for s in sequences], np.array([s[-1] for s in sequences])),
     }
-    return Sequences(1 + max(int(s.max()) for s in sequences), [s[:-2] for s in sequences], held)
+    return Sequences(1 + max(int(s.max()) for s in sequences), train, held)
 
 
 def read_sequences(folder: Path) -> Sequences:
@@ -121,9 +143,10 @@ def read_sequences(folder: Path) -> Sequences:
     Raises
     ------
     FileNotFoundError
-        A file is missing.
+        A file is missing; a test_output has to have its test_input.
     ValueError
-        Items that are no numbers from 1, inputs and outputs of different length, an output of several items.
+        Items that are no numbers from 1, inputs and outputs of different length, an output of several items, or of one
+        that is in its input: seen items are filtered, so nobody could be right.
     """
     train = _read_lines(folder, "train")
     held = {}
@@ -136,6 +159,12 @@ def read_sequences(folder: Path) -> Sequences:
                 f"{folder} has {len(histories)} lines in {name}_input and {len(outputs)} in {name}_output; expected "
                 "as many, with one item a line in the output"
             )
+        for line, (history, output) in enumerate(zip(histories, outputs, strict=True), 1):
+            if output[0] in history:
+                raise ValueError(
+                    f"{folder} has item {output[0] + 1} in line {line} of {name}_input and of {name}_output; expected "
+                    "a target that the input does not hold"
+                )
         held[part] = Held(histories, np.concatenate(outputs))
     largest = [sequence.max() for sequence in train] + [part.targets.max() for part in held.values()]
     largest += [history.max() for part in held.values() for history in part.histories]
@@ -143,7 +172,7 @@ def read_sequences(folder: Path) -> Sequences:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / f"{name}.txt.gz", folder / f"{name}.txt") if path.exists()), None)
+    return next((path for end in (".txt.gz", ".txt") if (path := folder / f"{name}{end}").exists()), None)
 
 
 def _read_lines(folder: Path, name: str) -> list[np.ndarray]:
@@ -151,7 +180,7 @@ def _read_lines(folder: Path, name: str) -> list[np.ndarray]:
     if path is None:
         raise FileNotFoundError(f"{folder} lacks {name}.txt; expected it there, or as {name}.txt.gz")
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="ascii") as file:
-        lines = [np.array(line.split(), dtype=np.int32) - 1 for line in file]
+        lines = [np.array(line.split(), dtype=np.int32) - 1 for line in file.read().rstrip().splitlines()]
     if not lines or min((line.min() if len(line) else -1) for line in lines) < 0:
         raise ValueError(f"{path} has an empty line or an item below 1; expected items from 1, a user a line")
     return lines
@@ -218,16 +247,7 @@ def fit_ials(train: list[np.ndarray], n_items: int, factors: int, regularization
     nothing = csr_array(seen.shape, dtype=bool)
     task = RankingTask(np.arange(len(train)), np.arange(n_items), seen, nothing)
     items = ials_factors(task, factors, regularization, alpha).items  # (n_items, factors)
-    gram = items.T @ items + regularization * np.eye(factors, dtype=np.float32)
-
-    def scores(histories: csr_array) -> np.ndarray:
-        users = []
-        for start, stop in zip(histories.indptr[:-1], histories.indptr[1:], strict=True):
-            watched = items[histories.indices[start:stop]]  # (length, factors)
-            users.append(np.linalg.solve(gram + (alpha - 1) * watched.T @ watched, alpha * watched.sum(axis=0)))
-        return np.array(users) @ items.T
-
-    return scores
+    return lambda histories: fold_in(histories, items, regularization, alpha) @ items.T
 
 
 def fit_ease(train: list[np.ndarray], n_items: int, strength: float) -> Scorer:
@@ -254,63 +274,121 @@ def fit_next_item(train: list[np.ndarray], n_items: int, **settings: float) -> S
 
 
 class Rival(NamedTuple):
-    """A rival and the settings that are tried: each of `grid`, then each power of the histories' fading."""
+    """A rival, and the values of each setting that are tried; `power`, if it has one, is that of a fading history."""
 
     fit: Callable[..., Scorer]
     grid: Mapping[str, tuple] = MappingProxyType({})
-    powers: tuple[float, ...] = (0.0,)
 
 
 RIVALS = {
     "most popular": Rival(fit_popular),
-    "iALS": Rival(fit_ials, {"factors": (64, 128), "regularization": (10.0, 30.0), "alpha": (1.0, 5.0)}),
-    "EASE that fades": Rival(fit_ease, {"strength": (100.0, 300.0, 1000.0)}, (0.0, 0.25, 0.5, 0.75, 1.0)),
+    "iALS": Rival(
+        fit_ials,
+        {"factors": (16, 32, 64, 128), "regularization": (3.0, 10.0, 30.0, 100.0), "alpha": (0.5, 1.0, 2.0, 5.0)},
+    ),
+    "EASE that fades": Rival(
+        fit_ease,
+        {"strength": (30.0, 100.0, 300.0, 1000.0, 3000.0), "power": (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)},
+    ),
     "item to next item": Rival(
         fit_next_item,
-        {"distance_power": (1.0, 1.5), "window": (20,), "history_power": (0.5, 0.75), "item_power": (0.15, 0.3, 0.45)},
-        (0.75, 1.0, 1.25, 1.5),
+        {
+            "distance_power": (0.5, 0.75, 1.0, 1.25, 1.5),
+            "window": (5, 10, 20, 50, 100),
+            "history_power": (0.25, 0.5, 0.7, 0.85, 1.0),
+            "item_power": (0.0, 0.15, 0.3, 0.45, 0.6),
+            "power": (0.5, 0.75, 1.0, 1.25, 1.5),
+        },
     ),
 }
 
 
-def settings_of(rival: Rival) -> Iterator[dict[str, Any]]:
-    """Give each combination of the grid."""
-    for values in product(*rival.grid.values()):
-        yield dict(zip(rival.grid, values, strict=True))
+def choose(rival: Rival, train: list[np.ndarray], n_items: int) -> tuple[dict[str, Any], float]:
+    """Choose settings on the items that `hold_out` holds out; return them and the NDCG@10 there.
 
-
-def choose(rival: Rival, train: list[np.ndarray], n_items: int) -> tuple[dict[str, Any], float, float]:
-    """Choose settings and power on the items that `hold_out` holds out; return them and the NDCG@10 there."""
+    From the middle of the grid, one setting after the other gets the best of its values, until none is to be changed.
+    """
     train, held = hold_out(train)
-    tried = []
-    for settings in settings_of(rival):
-        scores = rival.fit(train, n_items, **settings)
-        for power in rival.powers:
-            metrics = rank_held(lambda rows, s=scores, p=power: s(as_matrix(rows, n_items, p)), held, n_items)
-            tried.append((settings, power, float(metrics.ndcg.mean())))
-    return max(tried, key=lambda one: one[-1])
+    tried: dict[tuple, float] = {}
+
+    @lru_cache(maxsize=1)
+    def fit(settings: tuple) -> Scorer:
+        return rival.fit(train, n_items, **dict(settings))
+
+    def measure(settings: dict[str, Any]) -> float:
+        key = tuple(settings.values())
+        if key not in tried:
+            of_fit = {name: value for name, value in settings.items() if name != "power"}
+            scores, power = fit(tuple(of_fit.items())), settings.get("power", 0.0)
+            metrics = rank_held(lambda rows: scores(as_matrix(rows, n_items, power)), held, n_items)
+            tried[key] = float(metrics.ndcg.mean())
+        return tried[key]
+
+    best = {name: values[len(values) // 2] for name, values in rival.grid.items()}
+    before = None
+    while best != before:
+        before = best
+        for name, values in reversed(rival.grid.items()):
+            best = max((best | {name: value} for value in values), key=measure)
+    return best, measure(best)
+
+
+def at_edge(rival: Rival, settings: dict[str, Any]) -> list[str]:
+    """Name the settings that lie at an end of their grid, where 0 is none: there is nothing beyond it."""
+    ends = {name: {values[0], values[-1]} - {0.0} for name, values in rival.grid.items()}
+    return [name for name, value in settings.items() if value in ends[name]]
 
 
 def measure_rival(name: str, folder: str | None = None) -> dict:
     """Choose a rival's settings, fit it, measure it: a row of the report; the seconds are those of the fit alone."""
     peak = MemoryPeak(os.getpid())
     data, rival = load_sequences(folder), RIVALS[name]
-    settings, power, _ = choose(rival, data.train, data.n_items)
+    settings, chosen_at = choose(rival, data.train, data.n_items)
     start = time.perf_counter()
-    scores = rival.fit(data.train, data.n_items, **settings)
+    scores = rival.fit(data.train, data.n_items, **{key: value for key, value in settings.items() if key != "power"})
     seconds = time.perf_counter() - start
-    parts = measure_held(lambda rows: scores(as_matrix(rows, data.n_items, power)), data)
-    settings |= {"power": power} if len(rival.powers) > 1 else {}
-    return {"model": name, "settings": settings, "seconds": seconds, "peak_mb": round(peak.megabytes), "parts": parts}
+    parts = measure_held(lambda rows: scores(as_matrix(rows, data.n_items, settings.get("power", 0.0))), data)
+    row = {"model": name, "settings": settings, "at_edge": at_edge(rival, settings), "chosen_at": chosen_at}
+    return row | {"seconds": seconds, "peak_mb": round(peak.megabytes), "parts": parts}
 
 
-def with_published(rows: list[dict]) -> list[dict]:
-    """Put the published rows, whose users' metrics are not at hand, before the measured ones."""
-    published = []
-    for row in PUBLISHED:
-        test = {"users": SIZE["users"], "hr": row["hr"], "ndcg": row["ndcg"], "low": None, "high": None}
-        published.append({"model": row["model"], "source": row["source"], "parts": {"test": test}})
-    return published + rows
+# --- towers: TensorFlow is imported where they are trained ------------------------------------------------------------
+
+
+def use_bfloat16() -> None:
+    """Let oneDNN round the factors of products to bfloat16, where the processor has instructions for it."""
+    os.environ.setdefault("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+
+
+def measure_tower(name: str, folder: str | None = None, epochs: int | None = None) -> dict:
+    """Train a tower, or two side by side, and measure it: a row of the report."""
+    use_bfloat16()
+    from bench import sequence_towers
+
+    peak = MemoryPeak(os.getpid())
+    data = load_sequences(folder)
+    row = sequence_towers.train(name, data, {} if epochs is None else {"epochs": epochs})
+    scores = row.pop("scores")
+    parts = measure_held(scores, data)
+    return {"model": name} | row | {"peak_mb": round(peak.megabytes), "parts": parts}
+
+
+def develop(
+    name: str, folder: str | None = None, changes: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, float]:
+    """Train a tower without each user's last training item and measure it there: what its settings are chosen on."""
+    use_bfloat16()
+    from bench import sequence_towers
+
+    data = load_sequences(folder)
+    train, held = hold_out(data.train)
+    data = Sequences(data.n_items, train, {"development": held})
+    row = sequence_towers.train(name, data, changes)
+    found = measure_held(row["scores"], data)["development"]
+    return {key: found[key] for key in ("users", "hr", "ndcg", "low", "high")} | {"seconds": row["seconds"]}
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
 
 
 def differences(rows: list[dict], part: str) -> list[dict]:
