@@ -120,3 +120,39 @@ assert abs(ties["difference"]["at random"]) < 0.01, "the order of ties in the hi
 # %% [markdown]
 # Neighbouring steps have similar weights, so their exchange changes the query little. The tower itself was trained on
 # ties ordered by movie id.
+
+# %% [markdown]
+# ## Exercise 4. Let it attend
+#
+# The latest movie asks, and movies that go with it weigh more: what goes with what is learnt. With $M = 0$ all factors
+# are 1, so training starts at the recency tower.
+
+
+# %%
+class AttentionTower(RecencyTower):
+    def __init__(self, movies, dim):
+        super().__init__(movies, dim)
+        self.match = tf.Variable(tf.zeros((dim, dim)))
+
+    def weigh(self, window):
+        h = self.movies(window["movie"])  # (n_windows, n_read, dim)
+        latest = tf.tensordot(h[:, LENGTH - 1 :], self.match, 1)  # (n_windows, width, dim) of the movie before
+        agreement = tf.matmul(latest, h, transpose_b=True) / np.sqrt(self.dim)  # (n_windows, width, n_read)
+        return super().weigh(window) * tf.exp(agreement)
+
+
+# %%
+trained = {"recency": RecencyTower, "attention": AttentionTower}
+attending = {
+    name: [measure(train_model(log, tower, seed=seed, start=start)[0]) for seed in SEEDS]
+    for name, tower in trained.items()
+}
+attention = comparison.compare(attending, "recency").set_index("model")
+results_table(attention.reset_index())
+
+# %%
+assert abs(attention["difference"]["attention"]) < 0.02, "attention should change little here"
+
+# %% [markdown]
+# With the short histories here the data cannot tell what attention adds. `make sequences` measures it where histories are
+# longer.
