@@ -238,6 +238,7 @@ def fade(windows, power):
     return history[:, :-1]  # (n_rows, n_movies)
 
 
+# %%
 def rank_by_moment(rows, moment, half_life):
     weights = (0.5 ** ((rows[TIMESTAMP] - one).abs() / baselines.DAY / half_life) for one in moment)
     return np.stack([np.bincount(rows["movie"], weight, n_movies) for weight in weights])  # (n_new, n_movies)
@@ -245,8 +246,7 @@ def rank_by_moment(rows, moment, half_life):
 
 # %%
 def fit_rival(name, seen, first=10_000, power=0.0, half_life=0.0, feature_weight=0.0, features=plain, **settings):
-    rows = seen[seen["place"] < first]
-    task = as_task(rows)
+    task = as_task(rows := seen[seen["place"] < first])
     if name == "recently popular":
         return lambda cold: rank_by_moment(rows, cold.moment, half_life)  # (n_new, n_movies), as all
     if name == "iALS":
@@ -332,7 +332,8 @@ class ColdStartModel(tfrs.Model):
         super().__init__()
         self.query_tower = HistoryTower(features, share > 0, seed, dropout)
         self.candidates, self.hide = MovieVectors(features, share > 0, seed), hide
-        self.seen, self.share, self.task = tf.constant(seen), tf.constant(share), tfrs.tasks.Retrieval()
+        self.task = tfrs.tasks.Retrieval(loss_metrics=[tf.keras.metrics.Mean("mean_loss")])
+        self.seen, self.share = tf.constant(seen), tf.constant(share)
 
     def compute_loss(self, batch, training=False):
         real = tf.where(batch["window"] != EMPTY)  # (n_targets, 2) row and position
@@ -372,7 +373,7 @@ def train_model(seen, seed, epochs, batch, rate=0.1, dropout=0.5, until=LENGTH, 
     data = tf.data.Dataset.from_tensor_slices(windows).shuffle(10_000, seed=seed).batch(batch)
     falling = tf.keras.optimizers.schedules.PolynomialDecay(rate, epochs * len(data), rate / 20)
     model.compile(optimizer=tf.keras.optimizers.Adagrad(falling))
-    model.curve = model.fit(data, epochs=epochs, verbose=0).history["loss"]
+    model.curve = model.fit(data, epochs=epochs, verbose=0).history["mean_loss"]
     return model
 
 
@@ -389,7 +390,6 @@ def ndcg_of(scores, cold):
 
 # %% tags=["test"]
 tuned = baselines.load_tuned("cold users")
-of_tower = tuned["history tower"].settings | CHANGED
 chosen = [(name, str(one.settings)[1:-1].replace("'", ""), one.validation) for name, one in tuned.items()]
 results_table(pd.DataFrame(chosen, columns=["model", "settings", "NDCG@10, folds"]))
 
@@ -397,9 +397,9 @@ results_table(pd.DataFrame(chosen, columns=["model", "settings", "NDCG@10, folds
 # In the figure, see that the seeds agree, and that the loss flattens as the learning rate falls.
 
 # %% tags=["test"]
-towers = [train_model(world.seen, seed, **of_tower) for seed in SEEDS]
+towers = [train_model(world.seen, seed, **tuned["history tower"].settings | CHANGED) for seed in SEEDS]
 curves = pd.DataFrame([tower.curve for tower in towers], SEEDS).T  # (epochs, n_seeds)
-curves.plot(figsize=(6, 2.6), xlabel="epoch", ylabel="loss of its last batch", title="The history tower, by seed")
+curves.plot(figsize=(6, 2.6), xlabel="epoch", ylabel="mean loss of a batch", title="The history tower, by seed")
 
 # %% [markdown]
 # The next tables use the test. *EASE, whole lives* is EASE as [Lesson 03](03_rank_with_classic_baselines.ipynb) tuned it.
@@ -423,9 +423,9 @@ results_table(users_table.rename(columns={"mean": "NDCG@10", "seed_spread": "see
 # features too, by intervals clear of zero.
 
 # %% tags=["test"]
-verdicts, worse = users_table["verdict"], ["most popular", "EASE, whole lives"]
-assert not default or (verdicts[worse] == comparison.WORSE).all(), "the tower should lead these"
-assert not default or verdicts["item to next item"] == comparison.CANNOT_TELL, "the best rival should be level"
+worse = [name for name in fits if "popular" in name or "EASE" in name]
+assert not default or (users_table["verdict"][worse] == comparison.WORSE).all(), "the tower should lead these"
+assert not default or users_table["verdict"]["item to next item"] == comparison.CANNOT_TELL, "it should be level"
 
 # %% [markdown]
 # How many movies does each model need? The settings are still those for five; the users are those with more than 20. See
@@ -474,7 +474,7 @@ results_table(pd.DataFrame({f"{name} and four more": titles[found] for name, fou
 # choose later? Only hidden movies are ranked.
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def ask_for_new(world):
     named = world.asked[world.asked["place"] < LENGTH]
     later = world.hidden[world.hidden[TIMESTAMP] > world.hidden["user"].map(named.groupby("user")[TIMESTAMP].max())]
@@ -486,6 +486,7 @@ def ask_for_new(world):
     return Cold(task, as_windows(named, row, named["place"]), named.groupby("user")[TIMESTAMP].max())
 
 
+# %% tags=["nbval-check-output"]
 new_question = ask_for_new(world)
 found = np.sort(new_question.task.relevant.sum(axis=0))[::-1]  # (n_new_movies,) users who choose each
 print(
@@ -530,10 +531,12 @@ for name, one in tuned_new.items():
         of_seeds = [{"seed": seed} for seed in SEEDS] if name == "iALS by features" else [{}]
         scores = [rank_new(name, world, new_question, **one.settings, **seed) for seed in of_seeds]
     of_new[name] = np.stack([ndcg_of(each, new_question) for each in scores])  # (n_seeds, n_asked)
+
 # %% tags=["test"]
 movies_table = comparison.compare(of_new, "tower").set_index("model")
-assert not default or movies_table["verdict"]["random order"] == comparison.WORSE, "features should place new movies"
-assert not default or not (movies_table["verdict"] == comparison.BETTER).any(), "no rival should lead the tower"
+verdicts, worse = movies_table["verdict"], ["random order", "popular by features"]
+assert not default or (verdicts[worse] == comparison.WORSE).all(), "these should be behind the tower"
+assert not default or (verdicts.drop([*worse, "tower"]) == comparison.CANNOT_TELL).all(), "these should be level"
 movies_table.insert(0, "folds", pd.Series({name: one.validation for name, one in tuned_new.items()}))
 results_table(movies_table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spread"}).reset_index())
 
