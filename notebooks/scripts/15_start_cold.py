@@ -238,6 +238,7 @@ def fade(windows, power):
     return history[:, :-1]  # (n_rows, n_movies)
 
 
+# %%
 def rank_by_moment(rows, moment, half_life):
     weights = (0.5 ** ((rows[TIMESTAMP] - one).abs() / baselines.DAY / half_life) for one in moment)
     return np.stack([np.bincount(rows["movie"], weight, n_movies) for weight in weights])  # (n_new, n_movies)
@@ -473,7 +474,7 @@ results_table(pd.DataFrame({f"{name} and four more": titles[found] for name, fou
 # choose later? Only hidden movies are ranked.
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def ask_for_new(world):
     named = world.asked[world.asked["place"] < LENGTH]
     later = world.hidden[world.hidden[TIMESTAMP] > world.hidden["user"].map(named.groupby("user")[TIMESTAMP].max())]
@@ -485,6 +486,7 @@ def ask_for_new(world):
     return Cold(task, as_windows(named, row, named["place"]), named.groupby("user")[TIMESTAMP].max())
 
 
+# %% tags=["nbval-check-output"]
 new_question = ask_for_new(world)
 found = np.sort(new_question.task.relevant.sum(axis=0))[::-1]  # (n_new_movies,) users who choose each
 print(
