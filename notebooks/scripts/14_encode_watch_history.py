@@ -545,7 +545,7 @@ at_one_moment = comparison.compare(global_ndcg, ours).drop(columns="seed_spread"
 results_table(at_one_moment.reset_index())
 
 # %% [markdown]
-# One seed. The verdicts say how far the lead carries with so few users.
+# One seed; the verdicts say how far the lead carries.
 
 # %%
 assert not default or at_one_moment["mean"].idxmax() == ours, "the tower should have the highest mean"
