@@ -102,7 +102,7 @@ movies = load_movielens()
 items = movies.items
 movie_ids, titles = items[ITEM_ID].to_numpy(), items[TITLE].to_numpy()
 flags = items[GENRES].str.get_dummies("|").to_numpy(np.float32)  # (n_movies, n_genres) of 0 and 1
-genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))  # rows of length 1
+genres = tf.constant(flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1)))  # rows of length 1
 test_split = splits.split_by_time(movies.ratings)
 validation_split = splits.split_by_time(test_split.train)
 test_task = metrics.make_ranking_task(*test_split, items=movie_ids)
@@ -163,6 +163,7 @@ h, w = np.array([[2, 0], [0, 2], [2, 2]]), np.array([[0, 0, 0], [1, 0, 0], [1 / 
 a = w / np.sqrt(np.maximum((w**2).sum(axis=1, keepdims=True), 1e-9))
 print((a @ h).round(3))  # (steps, dim): the first question has no history
 assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), "as by hand"
+
 
 # %% [markdown]
 # ## Read windows of the log
@@ -281,6 +282,7 @@ target, user = (windows[name][rows][windows["real"][rows]] for name in ("target"
 own = validation_task.seen[user][:, target].sum() / len(user) - 1
 print(f"A row of {len(user)} holds {own:.0f} other movies of its user.")
 
+
 # %% [markdown]
 # [Lesson 12](12_correct_sampling_bias.ipynb)'s argument for logQ needs negatives that do not depend on the user. With
 # this mask they do, so it no longer holds exactly: what logQ and the mask are worth is measured (exercise 2).
@@ -294,8 +296,9 @@ class HistoryTowers(tfrs.Model):
         super().__init__()
         count = np.bincount(log.movie, minlength=n_movies)  # (n_movies,) training events
         self.share = tf.constant(count / len(log.movie) if logq else np.ones(n_movies), tf.float32)
-        self.not_own = np.ones((n_movies, log.user[-1] + 1), dtype=bool)
-        self.not_own[log.movie, log.user] = not own_movies_out
+        not_own = np.ones((n_movies, log.user[-1] + 1), dtype=bool)
+        not_own[log.movie, log.user] = not own_movies_out
+        self.not_own = tf.constant(not_own)  # a NumPy array would be copied into each graph
         self.candidates = MovieVectors(start[1], genres)
         read = self.candidates if one_table else MovieVectors(start[0], genres)
         self.query_tower = tower(read, start.shape[2])
@@ -468,9 +471,7 @@ RIVALS = ["most popular", "recently popular", "iALS", "EASE", "EASE that fades",
 
 
 def score_rivals(train, task):
-    return {
-        name: baselines.rank(name, train, task, **tuned[name].settings) for name in RIVALS
-    }  # (n_users, n_items) each
+    return {name: baselines.rank(name, train, task, **tuned[name].settings) for name in RIVALS}  # (n_users, n_movies)
 
 
 # %%
@@ -583,7 +584,6 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 # - **Serve it.** The candidate side is an index. The query side needs the last movies of the user who asks, so keep
 #   them where the server can read them; the answer changes with the next click, without training.
 # - **Large catalogues.** The count has a row and a column a movie. `start=` takes other vectors, such as random ones.
-
 
 # %%
 board = leaderboard.Leaderboard("14")
