@@ -173,7 +173,6 @@ assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), 
 # long it lies before the latest one, in steps that double. The row before the first question, `start - 1`, is the user's
 # for certain. Where a history is shorter, the user's first movie fills it up, unused.
 
-
 # %% tags=["model"]
 def read_windows(log, start, width):
     asked = start[:, None] + np.arange(width)  # (n_windows, width) rows of the log to be guessed, not read
@@ -233,7 +232,6 @@ class MovieVectors(tf.keras.layers.Layer):
 # %% [markdown]
 # The **bag of history** reads the last `LENGTH` movies with equal weights. `call` is the product $AH$.
 
-
 # %% tags=["model"]
 class BagTower(tf.keras.layers.Layer):
     def __init__(self, movies, dim):
@@ -252,7 +250,6 @@ class BagTower(tf.keras.layers.Layer):
 # %% [markdown]
 # The **recency tower** learns a weight for each step back, starting from $1/\sqrt{1 + r}$ with $r = 0$ for the latest,
 # and a factor for the time between, starting from 1. So it reads the order.
-
 
 # %% tags=["model"]
 class RecencyTower(BagTower):
@@ -289,7 +286,6 @@ print(f"A row of {len(user)} holds {own:.0f} other movies of its user.")
 #
 # The parts of the model are arguments, so that each can be taken away.
 
-
 # %% tags=["model"]
 class HistoryTowers(tfrs.Model):
     def __init__(self, log, tower, start, genres=True, logq=True, own_movies_out=True, one_table=False):
@@ -307,7 +303,6 @@ class HistoryTowers(tfrs.Model):
 
 # %% [markdown]
 # The loss adds a penalty on long vectors.
-
 
 # %% tags=["model"]
 class HistoryModel(HistoryTowers):
@@ -331,7 +326,6 @@ class HistoryModel(HistoryTowers):
 # $C \approx (U\sqrt S)(V\sqrt S)^\top$. So we start the history's vectors at $U\sqrt S$ and the candidates' at
 # $V\sqrt S$, and go on learning. `START` scales $C$; the start is from the training part, with the rival's own settings.
 
-
 # %% tags=["model"]
 def count_vectors(log, dim):
     rows = pd.DataFrame({USER_ID: log.user, ITEM_ID: log.movie, TIMESTAMP: log.time})
@@ -350,7 +344,6 @@ def count_vectors(log, dim):
 # All windows fit in memory, so they are read once; a batch is a choice of them. **[Position
 # dropout](../docs/glossary.md#dropout)** leaves out a random part of each history, so that the model cannot lean on any
 # one movie. The learning rate falls in a straight line to a twentieth.
-
 
 # %% tags=["model"]
 def compile_model(log, tower, steps, parts):
@@ -389,7 +382,6 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=
 # %% [markdown]
 # After training, a window with one question makes a user's query.
 
-
 # %% tags=["model"]
 def ends_of(log):
     return np.flatnonzero(np.diff(log.user, append=-1)) + 1  # (n_users,) the row after each user's last
@@ -406,7 +398,6 @@ def score(model, log):
 #
 # Small towers, started from the counts, on the validation part, with three seeds for the order of batches. The
 # first rung, a tower that knows the user's id alone, is Lesson 11's: its best rate and number of epochs on this part.
-
 
 # %%
 def validate(tower, seed):
@@ -471,7 +462,8 @@ RIVALS = ["most popular", "recently popular", "iALS", "EASE", "EASE that fades",
 
 
 def score_rivals(train, task):
-    return {name: baselines.rank(name, train, task, **tuned[name].settings) for name in RIVALS}  # (n_users, n_movies)
+    ranked = ((name, baselines.rank(name, train, task, **tuned[name].settings)) for name in RIVALS)
+    return {name: scores.astype(np.float32) for name, scores in ranked}  # (n_users, n_movies) each
 
 
 # %%
