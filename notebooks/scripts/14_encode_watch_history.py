@@ -173,6 +173,7 @@ assert np.allclose((a @ h)[2], np.array([np.sqrt(2), 2]) / np.sqrt(1 + 1 / 2)), 
 # long it lies before the latest one, in steps that double. The row before the first question, `start - 1`, is the user's
 # for certain. Where a history is shorter, the user's first movie fills it up, unused.
 
+
 # %% tags=["model"]
 def read_windows(log, start, width):
     asked = start[:, None] + np.arange(width)  # (n_windows, width) rows of the log to be guessed, not read
@@ -232,6 +233,7 @@ class MovieVectors(tf.keras.layers.Layer):
 # %% [markdown]
 # The **bag of history** reads the last `LENGTH` movies with equal weights. `call` is the product $AH$.
 
+
 # %% tags=["model"]
 class BagTower(tf.keras.layers.Layer):
     def __init__(self, movies, dim):
@@ -250,6 +252,7 @@ class BagTower(tf.keras.layers.Layer):
 # %% [markdown]
 # The **recency tower** learns a weight for each step back, starting from $1/\sqrt{1 + r}$ with $r = 0$ for the latest,
 # and a factor for the time between, starting from 1. So it reads the order.
+
 
 # %% tags=["model"]
 class RecencyTower(BagTower):
@@ -286,6 +289,7 @@ print(f"A row of {len(user)} holds {own:.0f} other movies of its user.")
 #
 # The parts of the model are arguments, so that each can be taken away.
 
+
 # %% tags=["model"]
 class HistoryTowers(tfrs.Model):
     def __init__(self, log, tower, start, genres=True, logq=True, own_movies_out=True, one_table=False):
@@ -303,6 +307,7 @@ class HistoryTowers(tfrs.Model):
 
 # %% [markdown]
 # The loss adds a penalty on long vectors.
+
 
 # %% tags=["model"]
 class HistoryModel(HistoryTowers):
@@ -326,6 +331,7 @@ class HistoryModel(HistoryTowers):
 # $C \approx (U\sqrt S)(V\sqrt S)^\top$. So we start the history's vectors at $U\sqrt S$ and the candidates' at
 # $V\sqrt S$, and go on learning. `START` scales $C$; the start is from the training part, with the rival's own settings.
 
+
 # %% tags=["model"]
 def count_vectors(log, dim):
     rows = pd.DataFrame({USER_ID: log.user, ITEM_ID: log.movie, TIMESTAMP: log.time})
@@ -344,6 +350,7 @@ def count_vectors(log, dim):
 # All windows fit in memory, so they are read once; a batch is a choice of them. **[Position
 # dropout](../docs/glossary.md#dropout)** leaves out a random part of each history, so that the model cannot lean on any
 # one movie. The learning rate falls in a straight line to a twentieth.
+
 
 # %% tags=["model"]
 def compile_model(log, tower, steps, parts):
@@ -382,6 +389,7 @@ def train_model(log, tower, dim=SMALL_DIM, epochs=SMALL_EPOCHS, task=None, seed=
 # %% [markdown]
 # After training, a window with one question makes a user's query.
 
+
 # %% tags=["model"]
 def ends_of(log):
     return np.flatnonzero(np.diff(log.user, append=-1)) + 1  # (n_users,) the row after each user's last
@@ -398,6 +406,7 @@ def score(model, log):
 #
 # Small towers, started from the counts, on the validation part, with three seeds for the order of batches. The
 # first rung, a tower that knows the user's id alone, is Lesson 11's: its best rate and number of epochs on this part.
+
 
 # %%
 def validate(tower, seed):
@@ -462,8 +471,7 @@ RIVALS = ["most popular", "recently popular", "iALS", "EASE", "EASE that fades",
 
 
 def score_rivals(train, task):
-    ranked = ((name, baselines.rank(name, train, task, **tuned[name].settings)) for name in RIVALS)
-    return {name: scores.astype(np.float32) for name, scores in ranked}  # (n_users, n_movies) each
+    return {name: baselines.rank(name, train, task, **tuned[name].settings) for name in RIVALS}  # (n_users, n_movies)
 
 
 # %%
@@ -491,7 +499,8 @@ assert not default or (verdicts["verdict"][RIVALS] == "worse").all(), "every int
 # %%
 late, rest = test_split.test[wait > 60 * 60], pd.concat([test_split.train, test_split.test[wait <= 60 * 60]])
 late_task = metrics.make_ranking_task(rest[rest[USER_ID].isin(late[USER_ID])], late, items=movie_ids)
-of_late = compare_all(late_task)
+of_late, of_seeds = compare_all(late_task), [metrics.evaluate_ranking(scores, test_task) for scores in answers]
+answers, of_rivals = [], {}  # the next model needs the memory
 results_table(of_late.reset_index())
 assert not default or of_late["verdict"]["item to next item"] == "cannot tell", "the lead should be in the sitting"
 
@@ -580,7 +589,6 @@ results_table(pd.DataFrame({name: titles[metrics.recommend(s[None], seen)[0]] fo
 # %%
 board = leaderboard.Leaderboard("14")
 query_ms = leaderboard.query_milliseconds(lambda row: score_at(ends_of(log)[row]), test_task)
-of_seeds = [metrics.evaluate_ranking(scores, test_task) for scores in answers]
 ndcg, recall = (np.mean([getattr(each, name) for each in of_seeds], axis=0) for name in ("ndcg", "recall"))
 ranking = of_seeds[-1]._replace(ndcg=ndcg, recall=recall)  # (n_users,) each, means over the seeds
 board.add(ours, "two-tower", ranking=ranking, train_seconds=curve["seconds"].sum(), query_ms=query_ms)
