@@ -28,7 +28,7 @@
 # - what a split by user asks, and what one moment for all users asks.
 #
 # **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and the logQ
-# correction, [Lesson 03](03_rank_with_classic_baselines.ipynb) for the rivals and NDCG; two minutes; 1.5 GB of memory.
+# correction, [Lesson 03](03_rank_with_classic_baselines.ipynb) for the rivals and NDCG; two minutes; 2 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
