@@ -420,7 +420,7 @@ results_table(users_table.rename(columns={"mean": "NDCG@10", "seed_spread": "see
 # %% [markdown]
 # The tower and *item to next item*, tuned on the same folds, are level: zero lies well inside the interval of their
 # difference. iALS is behind on average, and the data cannot tell. The tower is ahead of most popular and of EASE tuned for
-# whole lives by intervals clear of zero, and of each EASE that learns from beginnings by a tenth.
+# whole lives by intervals clear of zero, and of each EASE that learns from beginnings on average.
 
 # %% tags=["test"]
 worse, mean = ["most popular", "EASE, whole lives"], users_table["mean"]
