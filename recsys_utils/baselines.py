@@ -1016,6 +1016,20 @@ def load_rival_predictions(table: str) -> dict[str, np.ndarray]:
         return {name: saved[f"{table}: {name}"].astype(float) for name in kept}
 
 
+def load_rival_lists() -> dict[str, np.ndarray]:
+    """Load what the tuned ranking rivals recommend on the test, from data/rival_lists.npz.
+
+    Returns
+    -------
+    dict
+        For each of RANKING_RIVALS (n_seeds, n_users, 10) columns of `make_ranking_task(*split_by_time(ratings),
+        items=...)` on the embedded MovieLens with its whole catalogue, best first, seen movies left out: three seeds
+        where the fit starts at random, as iALS and BPR do, else one. For `evaluate_lists`.
+    """
+    with np.load(course_file("rival_lists.npz")) as saved:
+        return {name: saved[name].astype(int) for name in RANKING_RIVALS}
+
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 

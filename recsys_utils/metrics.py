@@ -338,15 +338,11 @@ def evaluate_ranking(
     """
     seen, relevant = csr_array(task.seen), csr_array(task.relevant)
     check_k(k, len(task.items))
-    count = relevant.sum(axis=1)  # (n_users,)
-    if (count == 0).any():
-        user = task.users[np.argmin(count)]
-        raise ValueError(f"task has no test item for user {user}; expected at least one for every user")
+    count = _count_relevant(task)  # (n_users,)
     if not callable(scores):
         scores = _as_floats(scores)
         check_scores("scores", scores, seen.shape)
         scores = scores.__getitem__
-    gain = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     shown = np.zeros(len(task.items), dtype=int)  # (n_items,) how often an item is recommended
     hits, ranks = [], []
     for start in range(0, len(count), BLOCK):
@@ -355,12 +351,61 @@ def evaluate_ranking(
         hits.append(ranked.hit)
         ranks.append(ranked.first)
         shown += np.bincount(ranked.listed, minlength=len(shown))
-    hit, ideal = np.concatenate(hits), gain.cumsum()[np.minimum(count, k) - 1]  # (n_users, k), (n_users,)
+    return _measure(np.concatenate(hits), count, shown, task)._replace(reciprocal_rank=1 / np.concatenate(ranks))
+
+
+def evaluate_lists(lists: np.ndarray, task: RankingTask) -> RankingMetrics:
+    """Compare lists with the test: what an index, a server or a file recommended, where no scores are at hand.
+
+    Parameters
+    ----------
+    lists : (n_users, k) whole numbers, columns of `task`, best first, a row for each of its users; none twice in a row.
+        A seen item takes a place and is no hit
+    task : what was seen and what is relevant
+
+    Returns
+    -------
+    RankingMetrics
+        As `evaluate_ranking` gives for the scores behind the lists; but `reciprocal_rank` is 0 where a list has no hit.
+
+    Raises
+    ------
+    ValueError
+        Lists of the wrong shape or type, a column outside the catalogue or twice in a list, a user with no test item.
+    """
+    lists, count = np.asarray(lists), _count_relevant(task)
+    if lists.ndim != 2 or len(lists) != len(count) or not np.issubdtype(lists.dtype, np.integer):
+        raise ValueError(f"lists is {lists.dtype} {lists.shape}; expected whole numbers, ({len(count)}, k)")
+    check_k(lists.shape[1], len(task.items))
+    if lists.min() < 0 or lists.max() >= len(task.items):
+        outside = lists[(lists < 0) | (lists >= len(task.items))][0]
+        raise ValueError(f"lists has the column {outside}; expected 0 to {len(task.items) - 1}")
+    twice = (np.diff(np.sort(lists, axis=1), axis=1) == 0).any(axis=1)
+    if twice.any():
+        raise ValueError(f"lists has a column twice for user {task.users[twice.argmax()]}; expected each once")
+    rows = np.arange(len(lists))[:, None]
+    hit, seen = (csr_array(matrix)[rows, lists].toarray() for matrix in (task.relevant, task.seen))  # (n_users, k)
+    return _measure(hit, count, np.bincount(lists[~seen], minlength=len(task.items)), task)
+
+
+def _count_relevant(task: RankingTask) -> np.ndarray:
+    """Count each user's test items, (n_users,); raise ValueError where there is none."""
+    count = csr_array(task.relevant).sum(axis=1)
+    if (count == 0).any():
+        user = task.users[np.argmin(count)]
+        raise ValueError(f"task has no test item for user {user}; expected at least one for every user")
+    return count
+
+
+def _measure(hit: np.ndarray, count: np.ndarray, shown: np.ndarray, task: RankingTask) -> RankingMetrics:
+    """Measure lists: `hit` is (n_users, k), `count` relevant items (n_users,), `shown` recommendations (n_items,)."""
+    k = hit.shape[1]
+    gain = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     return RankingMetrics(
         k=k,
         recall=hit.sum(axis=1) / count,
-        ndcg=(hit * gain).sum(axis=1) / ideal,
-        reciprocal_rank=1 / np.concatenate(ranks),
+        ndcg=(hit * gain).sum(axis=1) / gain.cumsum()[np.minimum(count, k) - 1],
+        reciprocal_rank=(hit / np.arange(1, k + 1)).max(axis=1),
         coverage=np.count_nonzero(shown) / len(shown),
         popularity=float(shown @ task.popularity / shown.sum()),
     )

@@ -18,6 +18,7 @@ from recsys_utils.baselines import (
     fit_item_cf,
     fold_in,
     ials_factors,
+    load_rival_lists,
     load_rival_predictions,
     load_tuned,
     predict_with_surprise,
@@ -35,7 +36,7 @@ from recsys_utils.columns import ITEM_ID, RATING, TIMESTAMP, USER_ID
 from recsys_utils.datasets.movielens import load_movielens
 from recsys_utils.datasets.social import LANGUAGES, cut_world, generate_social, lay_out
 from recsys_utils.datasets.synthetic import CATEGORICAL, generate_planted, load_synthetic
-from recsys_utils.metrics import RankingTask, make_ranking_task, rmse
+from recsys_utils.metrics import RankingTask, evaluate_lists, make_ranking_task, recommend, rmse
 from recsys_utils.splits import split_by_time, split_random
 
 
@@ -754,3 +755,22 @@ def test_rival_predictions_reach_the_error_that_the_search_measured(table, cut):
 def test_rival_predictions_of_an_unknown_split():
     with pytest.raises(ValueError, match="table is 'time'"):
         load_rival_predictions("time")
+
+
+# --- load_rival_lists -------------------------------------------------------------------------------------------------
+
+
+def test_rival_lists_reach_the_ndcg_that_the_search_measured_and_are_what_the_rivals_recommend():
+    movies = load_movielens()
+    train, test = split_by_time(movies.ratings)
+    task = make_ranking_task(train, test, items=movies.items[ITEM_ID])
+    lists, tuned = load_rival_lists(), load_tuned()
+    assert set(lists) == set(tuned)
+    assert {name: len(of_seeds) for name, of_seeds in lists.items() if len(of_seeds) > 1} == {"iALS": 3, "BPR": 3}
+    for name, of_seeds in lists.items():
+        ndcg = [evaluate_lists(one, task).ndcg.mean() for one in of_seeds]
+        spread = 0.02 if len(ndcg) > 1 else 5e-4  # the search read the test with a seed of its own
+        assert np.isclose(np.mean(ndcg), tuned[name].test["NDCG@10"], atol=spread), name
+    for name in ("most popular", "item to next item"):
+        again = recommend(rank(name, train, task, **tuned[name].settings), task.seen)
+        assert np.mean(again == lists[name][0]) > 0.999, name  # near ties may turn on another processor

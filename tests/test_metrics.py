@@ -17,6 +17,7 @@ from recsys_utils.metrics import (
     ask_for,
     auc_by_user,
     auc_parts,
+    evaluate_lists,
     evaluate_ranking,
     mae,
     make_ranking_task,
@@ -129,6 +130,36 @@ def test_ranking_metrics_by_hand(dtype, block, monkeypatch):
     assert list(summary) == ["Recall@2", "NDCG@2", "low", "high", "MRR", "coverage", "popularity"]
     assert summary["Recall@2"] == pytest.approx(1 / 2) and summary["MRR"] == pytest.approx(5 / 12)
     assert summary["low"] <= summary["NDCG@2"] <= summary["high"]
+
+
+def test_lists_are_measured_as_the_scores_behind_them():
+    task = make_ranking_task(TRAIN, TEST)
+    lists = recommend(SCORES, task.seen, k=2)
+    of_lists, of_scores = evaluate_lists(lists.astype(np.uint16), task), evaluate_ranking(SCORES, task, k=2)
+    for name in ("k", "coverage", "popularity"):
+        assert getattr(of_lists, name) == getattr(of_scores, name), name
+    assert of_lists.recall.tolist() == of_scores.recall.tolist() and of_lists.ndcg.tolist() == of_scores.ndcg.tolist()
+    assert of_lists.reciprocal_rank == pytest.approx([1 / 2, 1 / 2, 0])  # the third hit is on rank 4 of the catalogue
+    with_seen = evaluate_lists(np.array([[0, 4], [1, 0], [1, 4]]), task)  # the first of each has been seen
+    assert with_seen.recall == pytest.approx([1 / 2, 1, 1])
+    assert with_seen.coverage == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize(
+    "lists, message",
+    [
+        ([[0, 1]], r"lists is int64 \(1, 2\); expected whole numbers, \(3, k\)"),
+        ([[0.0], [1.0], [2.0]], r"lists is float64 \(3, 1\); expected whole numbers"),
+        ([[0, 1], [1, 5], [0, 2]], "lists has the column 5; expected 0 to 4"),
+        ([[0, 1], [1, -1], [0, 2]], "lists has the column -1; expected 0 to 4"),
+        ([[0, 1], [3, 3], [0, 2]], "lists has a column twice for user 2"),
+        (np.zeros((3, 6), int), "k is 6; expected a whole number from 1 to 5"),
+        (np.zeros((3, 0), int), "k is 0; expected a whole number from 1 to 5"),
+    ],
+)
+def test_bad_lists(lists, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate_lists(np.array(lists), make_ranking_task(TRAIN, TEST))
 
 
 def test_perfect_and_worst_ranking():

@@ -416,10 +416,8 @@ for way, (name, model_class, added) in WAYS.items():
     results[name] = [metrics.evaluate_ranking(score(model) + added * log_share, test_task) for model in models[name]]
 
 # %%
-for name, rival in baselines.load_tuned().items():
-    variants = [{"seed": seed} for seed in SEEDS] if name in ("iALS", "BPR") else [{}]
-    ranked = (baselines.rank(name, test_split.train, test_task, **rival.settings, **each) for each in variants)
-    results[name] = [metrics.evaluate_ranking(scores, test_task) for scores in ranked]
+for name, of_seeds in baselines.load_rival_lists().items():  # iALS and BPR have three
+    results[name] = [metrics.evaluate_lists(lists, test_task) for lists in of_seeds]
 ndcg = {name: np.stack([each.ndcg for each in of_seeds]) for name, of_seeds in results.items()}  # (n_seeds, n_users)
 ours = "in-batch softmax + logQ"
 table = comparison.compare(ndcg, ours).set_index("model").sort_values("mean")

@@ -467,13 +467,9 @@ results_table(by_rate.add_prefix("rate ").rename_axis("validation NDCG@10").rese
 # movie by the others chosen.
 
 # %%
-tuned = baselines.load_tuned()
-rivals = {
-    "most popular": [baselines.rank_with_popularity(task)],
-    "iALS, tuned": [baselines.rank_with_ials(task, **tuned["iALS"].settings, seed=seed) for seed in SEEDS],
-    "EASE, tuned": [baselines.fit_ease(task.seen, **tuned["EASE"].settings).scores(task.seen)],
-}
-by_user = {name: np.stack([metrics.evaluate_ranking(one, task).ndcg for one in runs]) for name, runs in rivals.items()}
+kept = baselines.load_rival_lists()  # (n_seeds, n_users, 10) each
+rivals = {"most popular": kept["most popular"], "iALS, tuned": kept["iALS"], "EASE, tuned": kept["EASE"]}
+by_user = {name: np.stack([metrics.evaluate_lists(one, task).ndcg for one in runs]) for name, runs in rivals.items()}
 
 # %%
 seconds, shown, rankings, row = {}, {}, {}, np.searchsorted(task.users, USER)
@@ -528,10 +524,9 @@ results_table(history.tail(5).join(by_id, on=ITEM_ID)[[TITLE, GENRES, RATING]], 
 # users, the plain model recommends rarer movies.
 
 # %%
-shown["EASE, tuned"] = rivals["EASE, tuned"][0][row]  # (n_items,)
-lists = {}
-for name in ["plain (no logQ)", "logQ (base)", "EASE, tuned"]:
-    ten = metrics.recommend(shown[name][None], task.seen[[row]], 10)[0]  # (10,) columns
+ours, lists = ["plain (no logQ)", "logQ (base)"], {}
+tens = {name: metrics.recommend(shown[name][None], task.seen[[row]])[0] for name in ours}  # (10,) columns each
+for name, ten in [*tens.items(), ("EASE, tuned", kept["EASE"][0, row])]:
     ticks = np.where(np.isin(ten, task.relevant[[row]].indices), "✓ ", "")
     choices = task.popularity[ten].mean()
     lists[name] = [*(ticks + by_id[TITLE].loc[task.items[ten]].to_numpy(dtype=object)), f"{choices:.0f} choices"]
