@@ -4,6 +4,8 @@ import functools
 import json
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from bench.plan import QUICK, Plan, benchmark
 from bench.processes import measure
 from bench.report import markdown
 from bench.size import slope
+from lessons import ROOT
 from run import tuned_name
 
 from recsys_utils.baselines import load_tuned
@@ -38,6 +41,11 @@ def report():
 
     yield list(benchmark(TINY, call))[-1]
     patch.undo()
+
+
+def test_an_unknown_argument_measures_nothing():
+    run = subprocess.run([sys.executable, ROOT / "tools" / "bench", "--help"], capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr == "bench is given --help; expected nothing, 1, sequences or develop\n"
 
 
 def test_every_model_has_its_figures(report):

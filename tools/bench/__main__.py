@@ -27,6 +27,8 @@ def main() -> None:
         result = getattr(import_module(module), function)(*json.loads(arguments))
         Path(path).write_text(json.dumps(result), encoding="utf-8")
         return
+    if sys.argv[1:] not in ([], ["1"]):
+        raise SystemExit(f"bench is given {' '.join(sys.argv[1:])}; expected nothing, 1, sequences or develop")
     from bench.plan import FULL, QUICK, benchmark
     from bench.report import write
 
