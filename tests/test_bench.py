@@ -119,7 +119,7 @@ def test_a_part_is_measured_in_a_process_of_its_own(capfd):
 
 def test_every_encoder_is_compared_with_recency(report):
     rows = {row["encoder"]: row for row in report["encoders"]}
-    assert list(rows) == ["recency", "attention", "recency + convolution", "GRU", "recency + GRU"]
+    assert list(rows) == ["recency", "recency + convolution", "GRU", "recency + GRU"]
     assert rows["recency"]["low"] == rows["recency"]["high"] == 0
     for encoder, row in rows.items():
         assert 0 <= row["ndcg_at_10"] <= 1 and row["low"] <= row["high"] and row["train_seconds"] > 0

@@ -31,21 +31,8 @@ def encoders(edition: str, users: int | None) -> dict:
 
 
 def sequence_towers(names: dict) -> dict[str, type]:
-    """Define the encoders that lesson 14 leaves out: richer, and most of them slower."""
+    """Define the encoders that lesson 14 leaves out, richer and slower; its solutions have attention."""
     tf, length = names["tf"], names["LENGTH"]
-
-    class AttentionTower(names["RecencyTower"]):
-        """One head of causal self-attention: the latest movie asks, and movies that go with it weigh more."""
-
-        def __init__(self, movies, dim):
-            super().__init__(movies, dim)
-            self.match = tf.Variable(tf.zeros((dim, dim)))  # what goes with what; starts as the recency tower
-
-        def weigh(self, window):
-            h = self.movies(window["movie"])  # (n_windows, n_read, dim)
-            latest = tf.tensordot(h[:, length - 1 :], self.match, 1)  # (n_windows, width, dim) of the movie before
-            agreement = tf.matmul(latest, h, transpose_b=True)  # (n_windows, width, n_read)
-            return super().weigh(window) * tf.exp(agreement / float(h.shape[2]) ** 0.5)
 
     class Convolution(tf.keras.layers.Layer):
         """A movie's vector, and one made of it and the two before it, added."""
@@ -90,8 +77,7 @@ def sequence_towers(names: dict) -> dict[str, type]:
         def call(self, window):
             return super().call(window) + self.gru(window)
 
-    slow = {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
-    return {"attention": AttentionTower, **slow}
+    return {"recency + convolution": ConvolutionTower, "GRU": GruTower, "recency + GRU": RecencyAndGruTower}
 
 
 def ablation(edition: str, users: int | None) -> dict:

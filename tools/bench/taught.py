@@ -64,6 +64,6 @@ def history_lesson(data: Edition) -> dict:
     """Execute lesson 14's definitions and give them an edition's movies."""
     names = taught("14")
     flags = data.items[GENRES].str.get_dummies("|").to_numpy(np.float32)
-    genres = flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
+    genres = names["tf"].constant(flags / np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1)))
     names.update(movie_ids=data.items[ITEM_ID].to_numpy(), genres=genres, n_movies=len(data.items), tuned=load_tuned())
     return names
