@@ -31,6 +31,12 @@ def test_the_best_lies_inside(way):
     assert 1 < best["epoch"] < tried["epoch"].max()
 
 
+def test_the_fewest_epochs_near_the_best_are_chosen():
+    rows = [["a", 0.1, 1, 0.4990], ["a", 0.1, 2, 0.4996], ["a", 0.2, 2, 0.4997], ["a", 0.1, 3, 0.5], ["b", 0.1, 9, 0.1]]
+    assert tune_in_batch.choose(rows) == [["a", 0.2, 2, 0.4997], ["b", 0.1, 9, 0.1]]
+    assert tune_in_batch.choose(GRID["tried"]) == GRID["chosen"]
+
+
 def test_a_small_search_is_written_as_the_large_one(tmp_path, monkeypatch):
     for name in ("TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # the lesson sets them

@@ -81,11 +81,11 @@ SEEDS = [1, 2, 3]
 USER = 95  # whose recommendations we look at
 DIM = 64
 BATCH = 256
-EPOCHS = 2
-LEARNING_RATE = 0.07
+EPOCHS = 3
+LEARNING_RATE = 0.05
 
 # %%
-default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE) == ([1, 2, 3], 64, 256, 2, 0.07)
+default = (SEEDS, DIM, BATCH, EPOCHS, LEARNING_RATE) == ([1, 2, 3], 64, 256, 3, 0.05)
 
 # %% [markdown]
 # ## Data: every rating is a choice
@@ -277,13 +277,13 @@ def train_model(model_class, train, epochs, rate=LEARNING_RATE, seed=SEEDS[0], t
 # %% [markdown]
 # [NDCG@10](../docs/glossary.md#ndcg) is 1 if a user's next choices fill the top of the list, 0 if none is in it.
 # `data/in_batch_grid.json`, written by `tools/tune_in_batch.py`, holds it on validation for every learning rate and epoch,
-# a mean over three seeds (plain: one). Here is most popular, one list for everybody, and the plain [in-batch
+# a mean over six seeds (plain: one). Here is most popular, one list for everybody, and the plain [in-batch
 # softmax](../docs/glossary.md#in-batch-softmax) at its best epoch:
 
 # %%
 grid = json.loads(files.course_file("in_batch_grid.json").read_text(encoding="utf-8"))
 tried = pd.DataFrame(grid["tried"], columns=grid["columns"])  # a row a way, rate and epoch
-best = tried.loc[tried.groupby("way")["NDCG@10"].idxmax()].set_index("way")
+best = pd.DataFrame(grid["chosen"], columns=grid["columns"]).set_index("way").sort_index()
 by_rate = tried.pivot_table("NDCG@10", "way", "rate", aggfunc="max")  # (n_ways, n_rates)
 popular = metrics.evaluate_ranking(baselines.rank_with_popularity(validation_task), validation_task).ndcg.mean()
 print(f"most popular: {popular:.3f}")
@@ -359,14 +359,14 @@ assert np.isclose(cancelled, plain_loss, atol=1e-5), "a bias of log q and its co
 
 # %% [markdown]
 # So the repairs differ in who knows popularity: a fixed bias, or vectors that have to learn it. Each way gets its own rate
-# and epoch, the best of the grid; none lies at an end:
+# and epochs: the fewest within 0.0005 of its best, none at an end:
 
 # %%
 results_table(by_rate.reset_index())
 
 # %%
 ends, at_best = tried.groupby("way")[["rate", "epoch"]], best[["rate", "epoch"]]
-assert ((ends.min() < at_best) & (at_best < ends.max())).all(axis=None), "the best should lie inside the grid"
+assert ((ends.min() < at_best) & (at_best < ends.max())).all(axis=None), "the choice should lie inside the grid"
 assert not default or (EPOCHS, LEARNING_RATE) == (best["epoch"]["logQ"], best["rate"]["logQ"])
 
 # %% [markdown]
@@ -436,8 +436,8 @@ results_table(table.rename(columns={"mean": "NDCG@10", "seed_spread": "seed spre
 # %% [markdown]
 # Our model also reads period and genres, and still the data cannot tell it from item CF, iALS and EASE, nor one repair
 # from the other. It beats most popular and the plain softmax clearly; BPR and recently popular by a hair: their intervals
-# end at zero. EASE that fades and item to next item win: they read the order of time. The plain model recommends what few
-# users know.
+# end near zero. EASE that fades and item to next item win: they read the order of time. The plain model recommends what
+# few users know.
 
 # %%
 verdict, popularity = table["verdict"], shown["popularity"]

@@ -84,8 +84,7 @@ def lesson_11(edition: str, users: int | None, seeds: int) -> dict:
     data = load_edition(edition, users)
     names = retrieval_lesson(data)
     grid = json.loads(course_file("in_batch_grid.json").read_text(encoding="utf-8"))
-    tried = pd.DataFrame(grid["tried"], columns=grid["columns"])
-    best = tried.loc[tried.groupby("way")["NDCG@10"].idxmax()].set_index("way")
+    best = pd.DataFrame(grid["chosen"], columns=grid["columns"]).set_index("way")
     share = data.test_task.popularity / data.test_task.popularity.sum()
     log_share = np.log(np.maximum(share, 1e-6)).astype(np.float32)  # (n_items,)
     board, rankings = Leaderboard("11"), {}
