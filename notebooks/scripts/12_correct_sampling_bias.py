@@ -26,8 +26,8 @@
 # - how to estimate shares from a stream that drifts, and for which movies that fails;
 # - what temperature, hard and mixed negatives buy.
 #
-# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and logQ; two
-# minutes; 1.5 GB of memory.
+# **What you'll need**: [Lesson 11](11_retrieve_with_in_batch_negatives.ipynb) for the in-batch softmax and logQ; one
+# minute; 1.5 GB of memory.
 
 # %% [markdown]
 # On Colab this installs the course; elsewhere it does nothing.
