@@ -66,7 +66,7 @@ lab: setup ## open JupyterLab on copies of the lessons in build/lab (as root: RO
 notebooks: setup ## sync scripts and notebooks, run them (or LESSON=05), write their outputs
 	@$(VENV) tools/notebooks.py $(LESSON)
 
-bench: setup ## measure quality, speed and cost into build/bench.md in 25 minutes (or QUICK=1: a first look in 2)
+bench: setup ## measure quality, speed and cost into build/bench.md in half an hour (or QUICK=1: a first look in 2)
 	@$(VENV) tools/bench $(QUICK)
 
 sequences: setup ## measure MovieLens-1M's published protocol alone, in an hour (or FOLDER=... of sequences)

@@ -48,7 +48,7 @@ def markdown(report: dict) -> str:
         lines += [
             "## Encoders of the watch history",
             f"Lesson 14's small model on the validation part of {EMBEDDED}; the interval is that of the difference "
-            "from recency, person by person.",
+            "from recency, user by user.",
             _encoder_table(report["encoders"]),
             "## Parts of the history tower",
             f"The model that lesson 14 keeps, trained again with one thing removed; {EMBEDDED}, validation part, one "
