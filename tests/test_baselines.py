@@ -769,7 +769,7 @@ def test_rival_lists_reach_the_ndcg_that_the_search_measured_and_are_what_the_ri
     assert {name: len(of_seeds) for name, of_seeds in lists.items() if len(of_seeds) > 1} == {"iALS": 3, "BPR": 3}
     for name, of_seeds in lists.items():
         ndcg = [evaluate_lists(one, task).ndcg.mean() for one in of_seeds]
-        spread = 0.02 if len(ndcg) > 1 else 5e-4  # the search read the test with a seed of its own
+        spread = 0.006 if len(ndcg) > 1 else 5e-4  # the search read the test with a seed of its own
         assert np.isclose(np.mean(ndcg), tuned[name].test["NDCG@10"], atol=spread), name
     for name in ("most popular", "item to next item"):
         again = recommend(rank(name, train, task, **tuned[name].settings), task.seen)

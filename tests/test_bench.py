@@ -18,6 +18,7 @@ from lessons import ROOT
 from run import tuned_name
 
 from recsys_utils.baselines import load_tuned
+from recsys_utils.metrics import RankingMetrics
 
 TINY = Plan(
     runs=1, seeds=1, users=16, loop_rows=5, sizes=(2_048, 4_096), evaluations=((70, 500), (140, 1_000)), thorough=True
@@ -46,6 +47,15 @@ def report():
 def test_an_unknown_argument_measures_nothing():
     run = subprocess.run([sys.executable, ROOT / "tools" / "bench", "--help"], capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr == "bench is given --help; expected nothing, 1, sequences or develop\n"
+
+
+def test_a_row_is_the_mean_over_its_seeds():
+    first = RankingMetrics(10, np.array([0.0, 0.5]), np.array([0.2, 0.4]), np.array([1.0, 1.0]), 0.1, 7.0)
+    mean = quality.over_seeds(
+        [first._replace(recall=np.array([1.0, 0.5]), ndcg=np.array([0.4, 0.0]), coverage=0.9), first]
+    )
+    assert np.allclose(mean.ndcg, [0.3, 0.2]) and np.allclose(mean.recall, [0.5, 0.5])
+    assert (mean.coverage, mean.popularity) == (0.1, 7.0)
 
 
 def test_every_model_has_its_figures(report):
