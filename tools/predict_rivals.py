@@ -1,8 +1,8 @@
 """Fit tuned rivals and keep what they say of the test: data/rival_predictions.npz, data/rival_lists.npz.
 
 SVD and SVD++ take up to minutes to fit, which is more than a lesson has; lessons 02, 04 to 07 compare with them
-user by user. The lists of the ranking rivals (`--table ranking`) are those that lesson 03 makes; lessons 11 and 12 load
-them. Run it after `make tune` has found other settings. Rivals and tables can be named: the others are kept.
+user by user. Lesson 03 fits the ranking rivals; lessons 11 and 12 load their lists, written here (`--table ranking`).
+Run it after `make tune` has found other settings. Rivals and tables can be named: the others are kept.
 """
 
 import argparse

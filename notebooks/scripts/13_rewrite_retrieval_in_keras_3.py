@@ -504,7 +504,7 @@ print(f"Keras 3 took {seconds['Keras 3, TensorFlow'] / seconds['TFRS, Keras 2']:
 results_table(pd.DataFrame(seconds.items(), columns=["model", "seconds an epoch"]), digits=2)
 
 # %% [markdown]
-# A factor above 1.3, or below its inverse, is clear: Keras 3 was slower here. Whole tables cost.
+# A factor above 1.3, or below its inverse, is clear: Keras 3 was slower here.
 #
 # ## Recommend, and save an index
 #
